@@ -1,0 +1,74 @@
+# The words people type; the presets and the Python under lab/ and tests/ do the work.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.PHONY: build demo lab test test-full interop crash bench lint fuzz format packages clean help
+
+BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
+  ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
+  libcli11-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3
+LAB_PACKAGES := bird2 frr gobgpd iproute2 nftables iputils-ping procps tcpdump util-linux curl
+
+# One build at a time in this folder; another waits, and says so.
+lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
+workflow = $(lock) && echo "== $(1) ($$(date +%T))" && cmake --workflow --preset $(1)
+
+build: packages  ## the release binary, at build/porter
+	@$(lock) && echo "== release ($$(date +%T))" && cmake --preset release >/dev/null && cmake --build --preset release --target porter
+	@ln -sfn release/porter build/porter
+
+demo: build lab-packages  ## the main job in about a minute, in network namespaces: no cluster needed
+	@PORTER=$(CURDIR)/build/porter python3 -m lab demo $(DEMO_ARGS)
+
+lab: build lab-packages  ## the same lab, kept running to play with: see docs/lab.md
+	@PORTER=$(CURDIR)/build/porter python3 -m lab up $(LAB_ARGS)
+
+test: packages lab-packages lint  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
+	@set -e; for preset in dev gcc release tsan fuzz; do $(call workflow,$$preset); done
+	@ln -sfn release/porter build/porter
+	@$(MAKE) --no-print-directory interop crash
+	@echo "make test: all passed ($$(date +%T))"
+
+test-full: test  ## what is longer: more seeds, more crashes, longer fuzzing
+	@PORTER_SIM_SEEDS=10000 ctest --test-dir build/release -R -i sim --output-on-failure --no-tests=error
+	@PORTER_CRASHES=200 $(MAKE) --no-print-directory crash
+	@SECONDS_EACH=300 $(MAKE) --no-print-directory fuzz
+
+interop:  ## against real BIRD and FRR, in network namespaces
+	@PORTER=$(CURDIR)/build/porter python3 -m tests.interop
+
+crash:  ## SIGKILL at random points: no address moves, none is given twice
+	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
+
+bench: packages lab-packages  ## benchmarks; latency is asserted here and nowhere else
+	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release
+	@ln -sfn release/porter build/porter
+	@PORTER=$(CURDIR)/build/porter python3 -m tests.bench
+
+lint: packages  ## the lints, after they have refused what they must refuse
+	@echo "== lint ($$(date +%T))"
+	@python3 -m unittest -q tools/lint_test.py
+	@tools/check_layers.py && tools/check_coroutines.py && tools/format.sh --check
+	@$(lock) && cmake --preset lint > /dev/null && tools/tidy.py build/lint
+
+fuzz: packages  ## each target for SECONDS_EACH (600) seconds
+	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz
+	@for target in build/fuzz/tests/*_fuzz; do name=$$(basename $$target); echo "== $$name"; \
+	  $$target -max_total_time=$${SECONDS_EACH:-600} -timeout=5 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+format: packages  ## rewrite the sources as clang-format wants them
+	@tools/format.sh
+
+# As root on a bare machine both lists are installed; otherwise what is missing is named.
+packages lab-packages: %packages:
+	@wanted="$(if $(findstring lab,$@),$(LAB_PACKAGES),$(BUILD_PACKAGES))"; missing=$$(for p in $$wanted; do \
+	  dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then echo "== installing" $$missing; \
+	  [ $$(id -u) = 0 ] || { echo "run as root, or: apt-get install" $$missing; exit 1; }; \
+	  export DEBIAN_FRONTEND=noninteractive; apt-get -o DPkg::Lock::Timeout=600 -qq update && \
+	  apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $$missing >/dev/null; fi
+
+clean:  ## remove build/
+	@rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bgp/adj_rib_out.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace porter::bgp {
+namespace {
+
+// Of the message at `begin`: messages lie back to back, and each says its length behind the marker.
+std::size_t message_end(Bytes octets, std::size_t begin) {
+  constexpr std::size_t kMarker = 16;
+  const std::size_t high = octets[begin + kMarker];
+  return begin + (high << 8U) + octets[begin + kMarker + 1];
+}
+
+}  // namespace
+
+void AdjRibOut::opened(const Encoding& encoding) {
+  closed();
+  subscription_ = std::make_unique<Subscription>(groups_, encoding);
+  if (told_before_) withdraw_left_over(encoding);
+}
+
+void AdjRibOut::withdraw_left_over(const Encoding& encoding) {
+  const Rib& rib = groups_.rib();
+  UpdatePacker packer{rib, encoding};
+  std::optional<Prefix> last;
+  for (const Nlri& nlri : *told_before_) {
+    const Family family = nlri.prefix.family();
+    if (!encoding.families.has(family)) continue;
+    const bool add_path = encoding.add_path.has(family);
+    if (!add_path && last == nlri.prefix) continue;  // one NLRI says it for every path
+    last = nlri.prefix;
+    const std::vector<Exported> told = exported(rib, encoding, nlri.prefix);
+    const bool still_told = std::any_of(told.begin(), told.end(), [&](const Exported& path) {
+      return !add_path || path.id == nlri.id;
+    });
+    if (!still_told) packer.withdraw(nlri.prefix, nlri.id);
+  }
+  Chunk chunk = packer.finish();
+  if (chunk.octets.empty()) return;
+  queued_ += chunk.octets.size();
+  begun_.push_back(std::make_shared<const Chunk>(std::move(chunk)));
+}
+
+void AdjRibOut::closed() {
+  subscription_.reset();
+  begun_.clear();
+  pulled_.clear();
+  message_ = consumed_ = queued_ = 0;
+}
+
+void AdjRibOut::refresh(Family family) {
+  if (subscription_) subscription_->refresh(family);
+}
+
+bool AdjRibOut::pending() const {
+  return queued_ > 0 || (subscription_ && subscription_->pending());
+}
+
+std::span<const Bytes> AdjRibOut::pull(std::size_t budget) {
+  pulled_.clear();
+  while (subscription_ && (queued_ == 0 || queued_ < budget)) {
+    std::shared_ptr<const Chunk> chunk = subscription_->take();
+    if (!chunk) break;
+    queued_ += chunk->octets.size();
+    begun_.push_back(std::move(chunk));
+  }
+  std::size_t begin = message_;
+  std::size_t skip = consumed_ - message_;
+  std::size_t total = 0;
+  for (const std::shared_ptr<const Chunk>& chunk : begun_) {
+    const Bytes octets = chunk->octets;
+    while (begin < octets.size()) {
+      const std::size_t end = message_end(octets, begin);
+      const Bytes rest = octets.subspan(begin + skip, end - begin - skip);
+      total += rest.size();
+      if (!pulled_.empty() && total > budget) return pulled_;
+      pulled_.push_back(rest);
+      begin = end;
+      skip = 0;
+    }
+    begin = 0;
+  }
+  return pulled_;
+}
+
+void AdjRibOut::consumed(std::size_t octets) {
+  pulled_.clear();
+  if (!subscription_) return;
+  PORTER_ASSERT(octets <= queued_);
+  queued_ -= octets;
+  consumed_ += octets;
+  while (!begun_.empty() && consumed_ >= begun_.front()->octets.size()) {
+    consumed_ -= begun_.front()->octets.size();
+    message_ = 0;
+    begun_.pop_front();
+  }
+  if (begun_.empty()) {
+    told_before_.reset();
+    return;
+  }
+  const Bytes chunk = begun_.front()->octets;
+  for (std::size_t end = message_end(chunk, message_); end <= consumed_;
+       end = message_end(chunk, message_)) {
+    message_ = end;
+  }
+}
+
+}  // namespace porter::bgp

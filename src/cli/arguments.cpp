@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.hpp"
+
+#include <cstdio>
+#include <map>
+#include <optional>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/completion.hpp"
+
+namespace porter::cli {
+namespace {
+
+const std::map<std::string, Output> kOutputs{
+    {"text", Output::Text}, {"json", Output::Json}, {"yaml", Output::Yaml}};
+
+class Parser {
+ public:
+  Parser() : app_{"The load balancer that bare-metal Kubernetes lacks."} {
+    app_.name("porter");
+    app_.require_subcommand(1);
+    app_.set_help_all_flag("--help-all", "Help for every command");
+    run();
+    status();
+    peers();
+    routes();
+    pools();
+    explain();
+    validate();
+    version();
+    completion();
+  }
+
+  Arguments parse(int count, const char* const* arguments) {
+    try {
+      app_.parse(count, arguments);
+    } catch (const CLI::ParseError& error) {
+      const int status = app_.exit(error);
+      return Said{.status = status == 0 ? kGood : kUsage};
+    }
+    if (said_) return *said_;
+    if (run_->parsed()) return run_options_;
+    if (validate_->parsed()) return validate_options_;
+    if (query_.verb == QueryOptions::Verb::Routes && received_)
+      query_.verb = QueryOptions::Verb::Received;
+    if (!query_.prefix.empty() && query_.verb == QueryOptions::Verb::Routes) {
+      (void)std::fputs("porter routes: PREFIX goes with --received\n", stderr);
+      return Said{.status = kUsage};
+    }
+    return query_;
+  }
+
+ private:
+  void run() {
+    run_ =
+        app_.add_subcommand("run",
+                            "Everything in one process without a cluster: manifests in a folder, "
+                            "addresses and status under --state");
+    run_->add_option("--manifests", run_options_.manifests, "Folder of YAML to follow")
+        ->required()
+        ->envname("PORTER_MANIFESTS");
+    run_->add_option("--state", run_options_.state, "Folder for addresses, status and the socket")
+        ->envname("PORTER_STATE")
+        ->capture_default_str();
+    run_->add_option("--node", run_options_.node,
+                     "Name of the Node this is; without it only BgpPeers without nodeSelector run")
+        ->envname("PORTER_NODE");
+    run_->add_option("--socket", run_options_.socket,
+                     "Socket of the local API (default STATE/porter.sock)")
+        ->envname("PORTER_SOCKET");
+    run_->add_option(
+            "--listen", run_options_.listen,
+            "Serve the local API and /metrics on loopback TCP too: 127.0.0.1:PORT or [::1]:PORT")
+        ->envname("PORTER_LISTEN");
+    run_->add_option("--load-balancer-class", run_options_.load_balancer_class,
+                     "spec.loadBalancerClass that is ours")
+        ->envname("PORTER_LOAD_BALANCER_CLASS")
+        ->capture_default_str();
+    run_->add_option("--secret-namespace", run_options_.secret_namespace,
+                     "Namespace of the Secrets that BgpPeers name")
+        ->envname("PORTER_SECRET_NAMESPACE")
+        ->capture_default_str();
+    run_->add_flag("--claim-unclassed", run_options_.claim_unclassed,
+                   "Adopt Services of type LoadBalancer without a class")
+        ->envname("PORTER_CLAIM_UNCLASSED");
+    run_->add_flag("--ignore-exclude-label", run_options_.ignore_exclude_label,
+                   "Use nodes labelled exclude-from-external-load-balancers too")
+        ->envname("PORTER_IGNORE_EXCLUDE_LABEL");
+    run_->add_flag("--metrics-per-service", run_options_.metrics_per_service,
+                   "One series per Service in /metrics")
+        ->envname("PORTER_METRICS_PER_SERVICE");
+    run_->add_option("--log-level", run_options_.log_level, "error, warn, info or debug")
+        ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
+        ->envname("PORTER_LOG_LEVEL")
+        ->capture_default_str();
+  }
+
+  CLI::App* query(const char* name, const char* description, QueryOptions::Verb verb) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    command->add_option("--socket", query_.socket, "Socket of the porter to ask")
+        ->envname("PORTER_SOCKET");
+    command->add_option("-o,--output", query_.output, "text, json or yaml")
+        ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
+        ->type_name("FORMAT");
+    command->add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
+    command->callback([this, verb] { query_.verb = verb; });
+    return command;
+  }
+
+  void status() { query("status", "How things stand, in ten lines", QueryOptions::Verb::Status); }
+  void pools() {
+    query("pools", "The pools of addresses and how full they are", QueryOptions::Verb::Pools);
+  }
+  void peers() {
+    CLI::App* command = query("peers", "The BGP neighbours; with a name or address: one in detail",
+                              QueryOptions::Verb::Peers);
+    command->add_option("PEER", query_.peer, "BgpPeer name or neighbour address");
+  }
+  void routes() {
+    CLI::App* command =
+        query("routes", "What is announced, or what was received", QueryOptions::Verb::Routes);
+    command->add_option("--peer", query_.peer,
+                        "What this neighbour is told (or sent us): BgpPeer name or address");
+    command->add_flag("--received", received_,
+                      "Routes received from the neighbours; counted and shown, never installed");
+    command->add_option(
+        "PREFIX", query_.prefix,
+        "With --received: exit status 0 if an accepted route for it is there, 1 if not");
+  }
+  void explain() {
+    CLI::App* command =
+        app_.add_subcommand("explain", "Why a Service has no address, or is not announced");
+    command->require_subcommand(1);
+    CLI::App* service = command->add_subcommand(
+        "service", "The whole chain of one Service; names the first broken link and its fix");
+    service->add_option("NS/NAME", query_.service, "The Service")->required();
+    service->add_option("--socket", query_.socket, "Socket of the porter to ask")
+        ->envname("PORTER_SOCKET");
+    service->add_option("-o,--output", query_.output, "text, json or yaml")
+        ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
+        ->type_name("FORMAT");
+    service->add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
+    service->callback([this] { query_.verb = QueryOptions::Verb::Explain; });
+  }
+  void validate() {
+    validate_ =
+        app_.add_subcommand("validate", "All that admission would say about manifests, offline");
+    validate_->add_option("FILE", validate_options_.files, "Files or folders")->required();
+    validate_->add_flag("--strict", validate_options_.strict, "Warnings are errors");
+  }
+  void version() {
+    app_.add_subcommand("version", "The version of this binary")->callback([this] {
+      (void)std::puts("porter " PORTER_VERSION);
+      said_ = Said{};
+    });
+  }
+  void completion() {
+    CLI::App* command = app_.add_subcommand("completion", "A completion script for the shell");
+    command->add_option("SHELL", shell_, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    command->callback([this] {
+      (void)std::fputs(completion_script(shell_).c_str(), stdout);
+      said_ = Said{};
+    });
+  }
+
+  CLI::App app_;
+  CLI::App* run_ = nullptr;
+  CLI::App* validate_ = nullptr;
+  RunOptions run_options_;
+  QueryOptions query_;
+  ValidateOptions validate_options_;
+  std::string shell_;
+  bool received_ = false;
+  std::optional<Said> said_;
+};
+
+}  // namespace
+
+Arguments parse_arguments(int count, const char* const* arguments) {
+  Parser parser;
+  return parser.parse(count, arguments);
+}
+
+}  // namespace porter::cli

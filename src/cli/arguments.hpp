@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace porter::cli {
+
+// The command line of api.md 9, parsed. Exit status: 0 good, 1 the answer is no, 2 usage, 3 cannot
+// reach.
+inline constexpr int kGood = 0;
+inline constexpr int kNo = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kCannotReach = 3;
+
+enum class Output : unsigned char { Text, Json, Yaml };
+
+struct RunOptions {
+  std::string manifests;
+  std::string state = "/var/lib/porter";
+  std::string node;
+  std::string socket;  // empty: STATE/porter.sock
+  std::string listen;  // "127.0.0.1:7471": the API on loopback TCP too; empty: not
+  std::string load_balancer_class = "network.kubesphere.io/porter";
+  std::string secret_namespace = "porter-system";
+  bool claim_unclassed = false;
+  bool ignore_exclude_label = false;
+  bool metrics_per_service = false;
+  std::string log_level = "info";
+};
+
+struct QueryOptions {
+  enum class Verb : unsigned char { Status, Peers, Routes, Received, Pools, Explain } verb{};
+  std::string socket;  // empty: found alone
+  Output output = Output::Text;
+  bool watch = false;
+  std::string peer;     // routes, peers
+  std::string prefix;   // received
+  std::string service;  // explain: NS/NAME
+};
+
+struct ValidateOptions {
+  std::vector<std::string> files;
+  bool strict = false;
+};
+
+struct Said {  // help, version, completion, or a usage error: already printed
+  int status = kGood;
+};
+
+using Arguments = std::variant<RunOptions, QueryOptions, ValidateOptions, Said>;
+[[nodiscard]] Arguments parse_arguments(int count, const char* const* arguments);
+
+}  // namespace porter::cli

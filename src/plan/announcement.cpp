@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/announcement.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "plan/phrase.hpp"
+
+namespace porter::plan {
+namespace {
+
+using Use = NodeStanding::Use;
+
+constexpr std::uint32_t kGracefulShutdown = 0xffff0000U;  // 65535:0, RFC 8326 §4.1
+
+const Assignment::Item* item_of(const Assignment& assignment, const Address& address) {
+  const auto item = std::ranges::find(assignment.addresses, address, &Assignment::Item::address);
+  return item == assignment.addresses.end() ? nullptr : &*item;
+}
+
+bool is_layer2(const View& view, const std::string& eip) {
+  const auto pool = view.eips.find(eip);
+  return pool != view.eips.end() && pool->second.protocol == model::Protocol::Layer2;
+}
+
+// Builds one Announcement: each rule either gives the reason or leaves it to the next.
+class Diagnosis {
+ public:
+  Diagnosis(const AnnounceGround& ground, const model::NamespacedName& service,
+            const Assignment::Item& item)
+      : ground_{ground}, service_{service}, item_{item}, family_{item.address.family()} {
+    result_.address = item.address;
+  }
+
+  Announcement run() {
+    look_at_endpoints();
+    const Claim claim = claim_of(ground_.view, ground_.assigner, item_.address);
+    const Carriers carrying = carriers(ground_.standings, family_, claim.reach);
+    result_.paths = paths_of(carrying, family_, ground_.ids);
+    look_at_nodes(claim.reach, carrying);
+    if (!is_held() && !lacks_endpoints() && !lacks_nodes(claim)) judge_peers(carrying);
+    return std::move(result_);
+  }
+
+ private:
+  void say(Reason reason, std::string message, std::string fix = "") {
+    result_.reason = reason;
+    result_.message = std::move(message);
+    result_.fix = std::move(fix);
+  }
+
+  void look_at_endpoints() {
+    endpoints_ = endpoints_of(ground_.view, service_, family_);
+    result_.ready_endpoints = endpoints_.ready;
+    result_.serving_endpoints = endpoints_.serving;
+    result_.endpoint_nodes = endpoints_.ready_on;
+  }
+
+  void look_at_nodes(const Reach& reach, const Carriers& carrying) {
+    for (const auto& [name, standing] : ground_.standings) {
+      NodeVerdict verdict{.node = name,
+                          .reason = standing.reason,
+                          .detail = standing.detail,
+                          .since = standing.since,
+                          .next_hop = {}};
+      const NextHop& next_hop = standing.next_hop(family_);
+      const bool carries = std::ranges::any_of(
+          carrying.nodes, [&](const auto* entry) { return entry->first == name; });
+      if (carries) {
+        verdict.next_hop = next_hop.address;
+        if (standing.use == Use::LastSilent) verdict.reason = Reason::FailOpen;
+      } else if (standing.use == Use::Carries && !next_hop.address) {
+        verdict.reason = Reason::NoNextHopAddress;
+        verdict.detail = next_hop.missing;
+      } else if (standing.use == Use::Carries && !reach.covers(name) && !reach.is_empty()) {
+        verdict.reason = Reason::NoLocalEndpoint;
+        verdict.detail = "externalTrafficPolicy Local";
+      }
+      result_.nodes.push_back(std::move(verdict));
+    }
+  }
+
+  // True: the address is not to be announced at all.
+  bool is_held() {
+    if (!item_.recorded) {
+      say(Reason::NotRecorded,
+          fmt::format("{} is chosen, its record is not written yet", to_string(item_.address)),
+          "if this lasts, the state folder cannot be written: see the log");
+      return true;
+    }
+    if (is_layer2(ground_.view, item_.eip)) {
+      say(Reason::ProtocolUnavailable,
+          fmt::format("Eip {} has protocol layer2; this release announces by BGP only", item_.eip),
+          fmt::format("set spec.protocol: bgp on Eip {}, or use a pool that has it", item_.eip));
+      return true;
+    }
+    return false;
+  }
+
+  bool lacks_endpoints() {
+    if (endpoints_.ready > 0 || endpoints_.serving > 0) return false;
+    const std::string name = model::to_string(service_);
+    if (!endpoints_.any_slice) {
+      say(Reason::NoReadyEndpoints,
+          fmt::format("there is no {} EndpointSlice of Service {}", to_string(family_), name),
+          fmt::format("check that Pods match the selector of Service {} (kubectl -n {} get "
+                      "endpointslices -l "
+                      "kubernetes.io/service-name={})",
+                      name, service_.ns, service_.name));
+    } else {
+      say(Reason::NoReadyEndpoints,
+          fmt::format("no {} endpoint of Service {} is ready", to_string(family_), name),
+          fmt::format("see why its Pods are not ready: kubectl -n {} get pods", service_.ns));
+    }
+    if (!result_.paths.empty())
+      result_.message += "; the address is announced for a Service it is shared with";
+    return true;
+  }
+
+  // Every node, or, under Local, every node with an endpoint, is out.
+  bool lacks_nodes(const Claim& claim) {
+    if (!result_.paths.empty()) return false;
+    const auto& nodes = result_.nodes;
+    if (nodes.empty()) {
+      say(Reason::NoCandidateNode, "there is no Node object, so there is no next hop",
+          "add the Nodes with their InternalIPs to the manifests");
+      return true;
+    }
+    const bool all_excluded = std::ranges::all_of(
+        nodes, [](const NodeVerdict& node) { return node.reason == Reason::Excluded; });
+    if (all_excluded) {
+      say(Reason::NoCandidateNode,
+          fmt::format("label {} is on every node ({})", kExcludeLabel, node_names()),
+          fmt::format("remove the label from the nodes that are to carry traffic (kubectl label "
+                      "node {} {}-), or start "
+                      "porter with --ignore-exclude-label",
+                      nodes.front().node, kExcludeLabel));
+      return true;
+    }
+    std::vector<std::string> words;
+    for (const NodeVerdict& node : nodes) {
+      if (claim.reach.covers(node.node))
+        words.push_back(fmt::format("{}: {}", node.node, words_of(node, 0)));
+    }
+    const std::set<std::string> unknown = endpoint_nodes_unknown(claim);
+    for (const std::string& node : unknown)
+      words.push_back(node + ": no such Node object");
+    if (words.empty()) {
+      say(Reason::NoCandidateNode,
+          "externalTrafficPolicy is Local, and no endpoint says on which node it is",
+          "let the endpoints name their nodes (nodeName), or set externalTrafficPolicy: Cluster");
+      return true;
+    }
+    say(Reason::NoCandidateNode, fmt::format("no node can be a next hop: {}", listed(words)),
+        node_fix(claim));
+    return true;
+  }
+
+  [[nodiscard]] std::set<std::string> endpoint_nodes_unknown(const Claim& claim) const {
+    std::set<std::string> unknown;
+    for (const std::string& node : claim.reach.nodes) {
+      if (!ground_.standings.contains(node)) unknown.insert(node);
+    }
+    return unknown;
+  }
+
+  [[nodiscard]] std::string node_names() const {
+    std::vector<std::string> names;
+    for (const NodeVerdict& node : result_.nodes)
+      names.push_back(node.node);
+    return listed(names);
+  }
+
+  // For the first node that could carry it.
+  [[nodiscard]] std::string node_fix(const Claim& claim) const {
+    for (const NodeVerdict& node : result_.nodes) {
+      if (!claim.reach.covers(node.node)) continue;
+      switch (node.reason) {
+        case Reason::Excluded:
+          return fmt::format(
+              "remove the label (kubectl label node {} {}-), or start porter with "
+              "--ignore-exclude-label",
+              node.node, kExcludeLabel);
+        case Reason::NoNextHopAddress:
+          return fmt::format("give node {} an {} InternalIP or annotation {}", node.node,
+                             to_string(family_), kNextHopAnnotation);
+        case Reason::OtherRack:
+          return "label nodes of our rack, or take asPerRack out of the BgpConf";
+        default:
+          return fmt::format(
+              "see what ails {} (kubectl describe node {}){}", node.node, node.node,
+              claim.reach.everywhere ? "" : ", or set externalTrafficPolicy: Cluster");
+      }
+    }
+    return std::string{fix(Reason::NoCandidateNode)};
+  }
+
+  void judge_peers(const Carriers& carrying) {
+    if (effective_conf(ground_.view) == nullptr) {
+      return say(Reason::NoBgpConf, "there is no BgpConf that counts, so no session runs",
+                 "apply a BgpConf named \"default\" with spec.as");
+    }
+    told_ = told_to_peers(ground_.view, ground_.peers, Prefix::host(item_.address), result_.paths);
+    if (told_.empty()) return no_peer();
+    const bool any_up =
+        std::ranges::any_of(told_, [](const Told& told) { return told.is_established; });
+    const bool any_family = std::ranges::any_of(
+        told_, [](const Told& told) { return told.is_established && told.has_family; });
+    const bool any_told = std::ranges::any_of(
+        told_, [](const Told& told) { return told.is_established && !told.next_hops.empty(); });
+    if (!any_up) return no_established_peer();
+    if (!any_family) {
+      return say(Reason::NoEstablishedPeer,
+                 fmt::format("no Established peer carries {}", to_string(family_)),
+                 fmt::format("add the family to spec.afiSafis of a BgpPeer and to the router's "
+                             "side of the session"));
+    }
+    if (!any_told) return nothing_told();
+    judge_announced(carrying);
+  }
+
+  void no_peer() {
+    if (ground_.peers.empty()) {
+      return say(Reason::NoPeer, "there is no BgpPeer",
+                 "apply a BgpPeer with conf.neighborAddress and conf.peerAs");
+    }
+    std::vector<std::string> words;
+    for (const auto& [name, outcome] : ground_.peers)
+      words.push_back(fmt::format("{}: {}: {}", name, to_string(outcome.reason), outcome.message));
+    const std::string& fix_of_first = ground_.peers.begin()->second.fix;
+    say(Reason::NoPeer, fmt::format("no BgpPeer runs here: {}", listed(words, 4)),
+        fix_of_first.empty() ? std::string{fix(Reason::NoPeer)} : fix_of_first);
+  }
+
+  void no_established_peer() {
+    std::vector<std::string> names;
+    for (const Told& told : told_)
+      names.push_back(told.peer);
+    say(Reason::NoEstablishedPeer, fmt::format("no session is Established: {}", listed(names)),
+        ground_.peers.at(told_.front().peer).fix);
+  }
+
+  void nothing_told() {
+    const auto up = std::ranges::find_if(
+        told_, [](const Told& told) { return told.is_established && told.has_family; });
+    if (up->self) {
+      const std::string& node = ground_.view.identity.node;
+      return say(
+          Reason::NoCandidateNode,
+          node.empty()
+              ? "in nextHopMode Self a node announces itself only, and porter was started without "
+                "--node"
+              : fmt::format(
+                    "in nextHopMode Self a node announces itself only, and {} is no next hop",
+                    node),
+          node.empty() ? "start porter with --node, or set nextHopMode: Nodes" : "");
+    }
+    const std::string shared = up->shared ? to_string(*up->shared) : "none of ours";
+    say(Reason::NextHopNotShared,
+        fmt::format("{} next hops lie outside the subnet shared with BgpPeer {} ({}), which is one "
+                    "hop away (RFC 4271 5.1.3)",
+                    result_.paths.size(), up->peer, shared),
+        fmt::format("set annotation {} on the nodes to addresses in that subnet, or "
+                    "spec.ebgpMultihop.enabled: true on BgpPeer {}",
+                    kNextHopAnnotation, up->peer));
+  }
+
+  void judge_announced(const Carriers& carrying) {
+    const std::string via = fmt::format("via {}: {}", count_of(result_.paths.size(), "next hop"),
+                                        carrier_names(carrying));
+    const bool open = std::ranges::any_of(result_.nodes, [](const NodeVerdict& node) {
+      return node.next_hop && node.reason == Reason::FailOpen;
+    });
+    if (open) {
+      return say(Reason::FailOpen,
+                 via +
+                     "; nodes whose kubelet is silent are kept: too many fell silent, or there is "
+                     "no other",
+                 "check that the kubelets reach the API server");
+    }
+    const bool draining =
+        std::ranges::all_of(carrying.nodes, [](const auto* node) { return node->second.marked; });
+    if (draining) {
+      return say(Reason::NodesDraining,
+                 via + ", all of which are being drained: kept, and marked with GRACEFUL_SHUTDOWN",
+                 "let another node carry it before these go");
+    }
+    std::vector<std::string> single;
+    for (const Told& told : told_) {
+      if (told.is_established && !told.add_path && told.eligible > 1) single.push_back(told.peer);
+    }
+    if (!single.empty()) {
+      return say(Reason::AddPathNotReceived,
+                 fmt::format("{}; BgpPeer {} cannot receive ADD-PATH and is told one next hop only",
+                             via, listed(single)),
+                 fmt::format("let the router receive additional paths (RFC 7911) from us, or let "
+                             "every node peer (nextHopMode: Self)"));
+    }
+    say(Reason::Announced, via);
+  }
+
+  static std::string carrier_names(const Carriers& carrying) {
+    std::vector<std::string> names;
+    for (const auto* node : carrying.nodes)
+      names.push_back(node->first);
+    return listed(names);
+  }
+
+  const AnnounceGround& ground_;
+  const model::NamespacedName& service_;
+  const Assignment::Item& item_;
+  Family family_;
+  Endpoints endpoints_;
+  std::vector<Told> told_;
+  Announcement result_;
+};
+
+}  // namespace
+
+std::string words_of(const NodeVerdict& verdict, std::int64_t unix_now) {
+  std::string text{to_string(verdict.reason)};
+  if (unix_now > 0 && verdict.since > 0) text += " " + since_words(verdict.since, unix_now);
+  if (!verdict.detail.empty()) text += fmt::format(" ({})", verdict.detail);
+  return text;
+}
+
+bool is_announced(Reason reason) {
+  return reason == Reason::Announced || reason == Reason::AddPathNotReceived ||
+         reason == Reason::FailOpen || reason == Reason::NodesDraining;
+}
+
+Claim claim_of(const View& view, const Assigner& assigner, const Address& address) {
+  Claim claim;
+  for (const model::NamespacedName& name : assigner.holders(address)) {
+    const auto service = view.services.find(name);
+    const Assignment* assignment = assigner.of(name);
+    if (service == view.services.end() || assignment == nullptr || !assignment->ours) continue;
+    const Assignment::Item* item = item_of(*assignment, address);
+    if (item == nullptr || !item->recorded || is_layer2(view, item->eip)) continue;
+    claim.services.push_back(name);
+    claim.reach.add(
+        reach_of(service->second.traffic_policy, endpoints_of(view, name, address.family())));
+  }
+  return claim;
+}
+
+std::vector<bgp::Path> paths_of(const Carriers& carriers, Family family, const PathIds& ids) {
+  std::map<Address, bgp::Path> by_next_hop;
+  for (const auto* node : carriers.nodes) {
+    const NodeStanding& standing = node->second;
+    const NextHop& next_hop = standing.next_hop(family);
+    if (!next_hop.address) continue;
+    const auto id = ids.find(*next_hop.address);
+    if (!id) continue;  // named when the standings were settled
+    bgp::Path path{.id = *id,
+                   .next_hop = *next_hop.address,
+                   .own = standing.own,
+                   .own_address = next_hop.own_address,
+                   .attributes = {}};
+    if (standing.marked)
+      path.attributes = {
+          .med = {}, .local_pref = 0, .prepend = 0, .communities = {kGracefulShutdown}};
+    const auto [known, is_first] = by_next_hop.try_emplace(path.next_hop, path);
+    if (is_first) continue;
+    known->second.own = known->second.own || path.own;
+    known->second.own_address = known->second.own_address || path.own_address;
+    if (!standing.marked) known->second.attributes = path.attributes;
+  }
+  std::vector<bgp::Path> paths;
+  for (auto& [next_hop, path] : by_next_hop)
+    paths.push_back(std::move(path));
+  std::ranges::sort(paths);
+  return paths;
+}
+
+Announcement announcement_of(const AnnounceGround& ground, const model::NamespacedName& service,
+                             const Assignment::Item& item) {
+  return Diagnosis{ground, service, item}.run();
+}
+
+}  // namespace porter::plan

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/engine.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace porter::plan {
+namespace {
+
+using namespace std::chrono_literals;
+using model::Kind;
+
+constexpr Pacer::Spacing kPlanSpacing{.first = 4ms, .next = 8ms};
+constexpr Pacer::Spacing kStatusSpacing{.first = 200ms, .next = 200ms};
+// After this long, End-of-RIB no longer waits for records that the store cannot write.
+constexpr Duration kRecordPatience = 1s;
+
+// Puts the latest state of an object into its map. False: that is what was there already.
+template <class Key, class Value>
+bool put(std::map<Key, Value>& map, const Key& key, std::optional<model::Object>& object) {
+  if (!object) return map.erase(key) > 0;
+  Value& value = std::get<Value>(*object);
+  const auto known = map.find(key);
+  if (known == map.end()) {
+    map.emplace(key, std::move(value));
+    return true;
+  }
+  if (known->second == value) return false;
+  known->second = std::move(value);
+  return true;
+}
+
+template <class Key, class Value>
+std::optional<Value> copy_of(const std::map<Key, Value>& map, const Key& key) {
+  const auto known = map.find(key);
+  if (known == map.end()) return std::nullopt;
+  return known->second;
+}
+
+template <class Value>
+const Value* pointer(const std::optional<Value>& value) {
+  return value ? &*value : nullptr;
+}
+
+}  // namespace
+
+Engine::Engine(Identity identity, TimePoint now, std::int64_t unix_now)
+    : assigner_{view_},
+      announcer_{view_, assigner_},
+      status_{view_, assigner_, announcer_},
+      pacer_{kPlanSpacing},
+      status_pacer_{kStatusSpacing},
+      epoch_{now},
+      unix_epoch_{unix_now} {
+  view_.identity = std::move(identity);
+}
+
+void Engine::wall_clock_is(TimePoint now, std::int64_t unix_now) {
+  epoch_ = now;
+  unix_epoch_ = unix_now;
+}
+
+std::int64_t Engine::unix_at(TimePoint now) const {
+  return unix_epoch_ + std::chrono::duration_cast<std::chrono::seconds>(now - epoch_).count();
+}
+
+void Engine::apply(Fact fact, TimePoint now) {
+  const bool news = std::visit([this](auto& latest) { return remember(latest); }, fact);
+  if (news || (!flushing_ && has_work())) pacer_.mark(now);
+  if (view_.synced && synced_at_ == kNever) synced_at_ = now;
+  mark_status_pace(now);
+}
+
+void Engine::mark_status_pace(TimePoint now) {
+  if (!status_dirty_.empty() && status_pacer_.deadline() == kNever) status_pacer_.mark(now);
+}
+
+bool Engine::remember(ObjectSeen& fact) {
+  const model::NamespacedName& name = fact.key.name;
+  switch (fact.key.kind) {
+    case Kind::Service: return remember_service(name, fact.object);
+    case Kind::EndpointSlice: return remember_slice(name, fact.object);
+    case Kind::Node: return remember_node(name, fact.object);
+    case Kind::Eip: return remember_eip(name, fact.object);
+    case Kind::EipAddress: return remember_record(name, fact.object);
+    case Kind::Namespace:
+      if (!put(view_.namespaces, name.name, fact.object)) return false;
+      assigner_.namespace_changed(name.name);
+      return true;
+    case Kind::Secret:
+      if (!put(view_.secrets, name, fact.object)) return false;
+      announcer_.secret_changed(name);
+      return true;
+    case Kind::BgpConf:
+      if (!put(view_.bgp_confs, name.name, fact.object)) return false;
+      announcer_.conf_changed();
+      for (const auto& [conf, object] : view_.bgp_confs)
+        mark_status({.kind = Kind::BgpConf, .name = {.ns = {}, .name = conf}});
+      mark_status(fact.key);
+      return true;
+    case Kind::BgpPeer:
+      if (!put(view_.bgp_peers, name.name, fact.object)) return false;
+      announcer_.peer_changed(name.name);
+      mark_status(fact.key);
+      return true;
+  }
+  return false;
+}
+
+bool Engine::remember_service(const model::NamespacedName& name,
+                              std::optional<model::Object>& object) {
+  if (!put(view_.services, name, object)) return false;
+  assigner_.service_changed(name);
+  announcer_.service_changed(name);
+  mark_status({.kind = Kind::Service, .name = name});
+  return true;
+}
+
+bool Engine::remember_slice(const model::NamespacedName& name,
+                            std::optional<model::Object>& object) {
+  const auto before = copy_of(view_.slices, name);
+  if (!put(view_.slices, name, object)) return false;
+  if (before) {
+    const model::NamespacedName service{.ns = name.ns, .name = before->service};
+    const auto index = view_.slices_of.find(service);
+    if (index != view_.slices_of.end()) {
+      index->second.erase(name);
+      if (index->second.empty()) view_.slices_of.erase(index);
+    }
+    announcer_.service_changed(service);
+  }
+  const auto now = view_.slices.find(name);
+  if (now != view_.slices.end() && !now->second.service.empty()) {
+    const model::NamespacedName service{.ns = name.ns, .name = now->second.service};
+    view_.slices_of[service].insert(name);
+    announcer_.service_changed(service);
+  }
+  return true;
+}
+
+bool Engine::remember_node(const model::NamespacedName& name,
+                           std::optional<model::Object>& object) {
+  const auto before = copy_of(view_.nodes, name.name);
+  if (!put(view_.nodes, name.name, object)) return false;
+  announcer_.node_changed(name.name, pointer(before));
+  return true;
+}
+
+// A new version that leaves out an address in use is refused: the pool stays as it was, and its
+// status names the addresses (api.md 7).
+bool Engine::remember_eip(const model::NamespacedName& name, std::optional<model::Object>& object) {
+  const model::ObjectKey key{.kind = Kind::Eip, .name = name};
+  mark_status(key);
+  view_.refused.erase(key);
+  if (object) {
+    if (auto refused = assigner_.accepts(std::get<model::Eip>(*object))) {
+      view_.refused[key] = std::move(*refused);
+      return true;
+    }
+  }
+  const auto before = copy_of(view_.eips, name.name);
+  if (!put(view_.eips, name.name, object)) return false;
+  assigner_.eip_changed(name.name, pointer(before));
+  return true;
+}
+
+// Before Synced the store tells what it knew; afterwards a person writes a reservation, or takes it
+// back.
+bool Engine::remember_record(const model::NamespacedName& name,
+                             std::optional<model::Object>& object) {
+  const auto address = model::address_of_name(name.name);
+  if (!address) return false;
+  if (!view_.synced) {
+    if (object) assigner_.record_loaded(std::get<model::EipAddress>(*object));
+    return object.has_value();
+  }
+  assigner_.record_edited(*address, object ? &std::get<model::EipAddress>(*object) : nullptr);
+  return true;
+}
+
+bool Engine::remember(ProblemsSeen& fact) {
+  mark_status(fact.key);
+  if (fact.problems.empty()) return view_.problems.erase(fact.key) > 0;
+  view_.problems[fact.key] = {.where = std::move(fact.where), .list = std::move(fact.problems)};
+  return false;
+}
+
+// The answer to our own Record is no news from outside: it ends the flush it belongs to, unpaced.
+bool Engine::remember(Recorded& fact) {
+  const auto waiting = outstanding_.find(fact.address);
+  if (waiting != outstanding_.end() && waiting->second == fact.revision)
+    outstanding_.erase(waiting);
+  assigner_.recorded(fact.address, fact.revision);
+  flushing_ = true;
+  return false;
+}
+
+bool Engine::remember(PathIdSeen& fact) {
+  announcer_.path_id_loaded(fact.next_hop, fact.id);
+  return false;
+}
+
+bool Engine::remember(SessionSeen& fact) {
+  mark_status({.kind = Kind::BgpPeer, .name = {.ns = {}, .name = fact.peer}});
+  const auto known = view_.sessions.find(fact.peer);
+  const bool was_up =
+      known != view_.sessions.end() && known->second.state == bgp::State::Established;
+  const bool is_up = !fact.gone && fact.state == bgp::State::Established;
+  std::string peer = fact.peer;
+  if (fact.gone) {
+    view_.sessions.erase(peer);
+  } else {
+    view_.sessions.insert_or_assign(peer, std::move(fact));
+  }
+  announcer_.session_changed(peer);
+  return was_up != is_up;
+}
+
+bool Engine::remember(Synced&) {
+  if (std::exchange(view_.synced, true)) return false;
+  assigner_.synced();
+  announcer_.synced();
+  return true;
+}
+
+bool Engine::has_work() const {
+  return assigner_.has_work() || announcer_.has_work();
+}
+
+TimePoint Engine::deadline() const {
+  if (!view_.synced) return kNever;
+  if ((flushing_ && has_work()) || !status_flushing_.empty()) return TimePoint::min();
+  TimePoint next = std::min(
+      {pacer_.deadline(), status_pacer_.deadline(), assigner_.deadline(), announcer_.deadline()});
+  if (!planned_)
+    next = std::min(next, has_work() ? pacer_.deadline() : synced_at_ + kRecordPatience);
+  return next;
+}
+
+Changes Engine::step(TimePoint now, std::size_t budget) {
+  PORTER_ASSERT(budget > 0);
+  Changes out;
+  if (!view_.synced) return out;
+  if (now >= pacer_.deadline()) {
+    flushing_ = true;
+    pacer_.flushed(now);
+  }
+  if (flushing_ || now >= assigner_.deadline() || now >= announcer_.deadline())
+    plan(now, budget, out);
+  mark_status_pace(now);
+  if (!status_flushing_.empty() || now >= status_pacer_.deadline()) write_status(now, budget, out);
+  say_planned(now, out);
+  return out;
+}
+
+void Engine::plan(TimePoint now, std::size_t budget, Changes& out) {
+  const std::size_t before = out.size();
+  assigner_.step(now, unix_at(now), budget, out);
+  note_outstanding(out, before);
+  hand_over();
+  announcer_.step(now, unix_at(now), budget, out);
+  hand_over();
+  if (!has_work()) flushing_ = false;
+}
+
+// What stage 1 decided is what stage 2 works on; both mark status.
+void Engine::hand_over() {
+  for (const Address& address : assigner_.take_changed_addresses())
+    announcer_.address_changed(address);
+  for (const auto& service : assigner_.take_changed_services())
+    mark_status({.kind = Kind::Service, .name = service});
+  for (const auto& eip : assigner_.take_changed_eips())
+    mark_status({.kind = Kind::Eip, .name = {.ns = {}, .name = eip}});
+  for (const auto& service : announcer_.take_changed_services())
+    mark_status({.kind = Kind::Service, .name = service});
+  for (const auto& peer : announcer_.take_changed_peers())
+    mark_status({.kind = Kind::BgpPeer, .name = {.ns = {}, .name = peer}});
+}
+
+void Engine::note_outstanding(const Changes& out, std::size_t from) {
+  for (std::size_t i = from; i < out.size(); ++i) {
+    if (const auto* record = std::get_if<Record>(&out[i])) {
+      outstanding_[record->address] = record->revision;
+    }
+  }
+}
+
+// End-of-RIB may follow once everything known was planned and the records among it are durable.
+void Engine::say_planned(TimePoint now, Changes& out) {
+  if (planned_ || flushing_ || has_work() || pacer_.deadline() != kNever) return;
+  if (!outstanding_.empty() && now < synced_at_ + kRecordPatience) return;
+  planned_ = true;
+  out.emplace_back(Planned{});
+}
+
+// What is marked while a flush is under way waits for the next one: the status of a pool names
+// thousands of addresses, and is not to be written for each of them.
+void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
+  if (status_flushing_.empty()) {
+    status_flushing_ = std::exchange(status_dirty_, {});
+    status_pacer_.flushed(now);
+  }
+  for (; budget > 0 && !status_flushing_.empty(); --budget) {
+    const model::ObjectKey key = status_flushing_.extract(status_flushing_.begin()).value();
+    if (auto change = status_.write(key, unix_at(now))) out.emplace_back(std::move(*change));
+  }
+  if (status_flushing_.empty() && !status_dirty_.empty()) status_pacer_.mark(now);
+}
+
+void Engine::mark_status(const model::ObjectKey& key) {
+  status_dirty_.insert(key);
+}
+
+}  // namespace porter::plan

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/reason.hpp"
+
+#include <array>
+
+#include "base/result.hpp"
+
+namespace porter::plan {
+namespace {
+
+struct Row {
+  Reason reason;
+  std::string_view word;
+  std::string_view meaning;
+  std::string_view fix;
+};
+
+// In the order of the enum; what is well needs no fix.
+constexpr std::array kRows{
+    Row{Reason::Assigned, "Assigned", "The Service has what it asked for.", ""},
+    Row{Reason::AssignedOutsidePolicy, "AssignedOutsidePolicy",
+        "The Service keeps an address that today's settings of its pool would not give it.",
+        "nothing has to be done; to move it to another address, ask for one or for another pool"},
+    Row{Reason::NoPool, "NoPool", "No Eip may give this Service an address unasked.",
+        "mark an Eip as default (annotation eip.porter.kubesphere.io/is-default-eip: \"true\"), "
+        "let an Eip "
+        "select the Service, or name one in annotation eip.porter.kubesphere.io/v1alpha2"},
+    Row{Reason::PoolNotFound, "PoolNotFound", "The Service names an Eip that does not exist.",
+        "correct the name in annotation eip.porter.kubesphere.io/v1alpha2, or create the Eip"},
+    Row{Reason::PoolExhausted, "PoolExhausted",
+        "Every address of every Eip that may serve the Service is in use or reserved.",
+        "add a pool, widen one, or free an address"},
+    Row{Reason::PoolDisabled, "PoolDisabled",
+        "The Eip that would serve the Service is disabled or being deleted, and gives nothing new.",
+        "set spec.disable: false on the Eip, or name another one"},
+    Row{Reason::PoolNotForNamespace, "PoolNotForNamespace",
+        "The Eip is for other namespaces (namespaces, namespaceSelector); naming it does not "
+        "change that.",
+        "add the namespace to the Eip, label the namespace, or name another Eip"},
+    Row{Reason::PoolNotForService, "PoolNotForService",
+        "The Eip's serviceSelector does not select the Service; naming the Eip does not change "
+        "that.",
+        "label the Service as the Eip's serviceSelector wants it, or name another Eip"},
+    Row{Reason::AddressNotInPool, "AddressNotInPool",
+        "No Eip that may serve the Service has the address it asks for to give.",
+        "ask for an address of an Eip, or add the address to one"},
+    Row{Reason::AddressInUse, "AddressInUse", "Another Service holds the address.",
+        "ask for another address, or let both share it: the same annotation "
+        "network.kubesphere.io/share on both"},
+    Row{Reason::AddressReserved, "AddressReserved",
+        "The address is reserved by an EipAddress without Services, or kept for another Service.",
+        "ask for another address, or delete the EipAddress"},
+    Row{Reason::ShareRefused, "ShareRefused",
+        "The Service cannot share the address with those that hold it.",
+        "change what collides, or ask for another address"},
+    Row{Reason::ConflictingRequest, "ConflictingRequest",
+        "The Service asks for two things that exclude each other.",
+        "make annotation and spec.loadBalancerIP agree, or remove one"},
+    Row{Reason::FamilyUnavailable, "FamilyUnavailable",
+        "No Eip that may serve the Service has addresses of a family that it needs.",
+        "add addresses of that family to an Eip, or change the Service's ipFamilies"},
+    Row{Reason::ProtocolMismatch, "ProtocolMismatch",
+        "The Eip is of another protocol than the Service asks for.",
+        "correct annotation protocol.porter.kubesphere.io/v1alpha1, or use an Eip of that "
+        "protocol"},
+    Row{Reason::ProtocolUnavailable, "ProtocolUnavailable",
+        "The Eip is of protocol layer2, which this release does not announce.",
+        "use an Eip of protocol bgp"},
+    Row{Reason::ForeignStatus, "ForeignStatus",
+        "The Service names no class and shows an address that is not Porter's: somebody else "
+        "serves it.",
+        "to hand it to Porter, set annotation lb.kubesphere.io/v1alpha1: porter"},
+    Row{Reason::InvalidRequest, "InvalidRequest",
+        "An annotation or field of the Service cannot be understood.", "correct the value"},
+    Row{Reason::NotRecorded, "NotRecorded",
+        "The address is chosen and its record is not durable yet; it is announced once it is.",
+        "if this lasts: see whether the state folder can be written (space, permissions)"},
+    Row{Reason::NotLoadBalancer, "NotLoadBalancer", "The Service is not of type LoadBalancer.",
+        "set spec.type: LoadBalancer"},
+    Row{Reason::OtherClass, "OtherClass", "The Service's loadBalancerClass is somebody else's.",
+        "set spec.loadBalancerClass: network.kubesphere.io/porter"},
+    Row{Reason::NotClaimed, "NotClaimed",
+        "The Service names no class, and nothing says that it is for Porter.",
+        "set annotation lb.kubesphere.io/v1alpha1: porter, or start Porter with --claim-unclassed"},
+    Row{Reason::Announced, "Announced",
+        "The address is announced to every peer that is to have it.", ""},
+    Row{Reason::NoAddress, "NoAddress", "There is no address to announce yet.",
+        "see the condition Assigned"},
+    Row{Reason::NoReadyEndpoints, "NoReadyEndpoints",
+        "The Service has no endpoint that is ready or serving.",
+        "see why its Pods are not ready, and whether its selector finds them"},
+    Row{Reason::NoCandidateNode, "NoCandidateNode", "No node can carry the address.",
+        "see the reason of each node"},
+    Row{Reason::NoPeer, "NoPeer", "There is no BgpPeer that this address would be announced to.",
+        "create a BgpPeer"},
+    Row{Reason::NoEstablishedPeer, "NoEstablishedPeer", "No BGP session is Established.",
+        "see porter peers"},
+    Row{Reason::NoMatchingAdvertisement, "NoMatchingAdvertisement",
+        "BgpConf.spec.advertise is Selected, and no BgpAdvertisement selects the address.",
+        "create a BgpAdvertisement that selects it, or set spec.advertise: All"},
+    Row{Reason::NextHopNotShared, "NextHopNotShared",
+        "No next hop lies in a subnet shared with the peer, so a single-hop eBGP peer would not "
+        "take it (RFC 4271 "
+        "section 5.1.3).",
+        "peer over a shared subnet, set ebgpMultihop, or nextHopMode: Self"},
+    Row{Reason::PrefixBudget, "PrefixBudget",
+        "The peer's prefixBudget is spent; what was announced earlier stays.",
+        "raise BgpPeer spec.prefixBudget.max"},
+    Row{Reason::NodesDraining, "NodesDraining", "Every node that carries the address is draining.",
+        "uncordon or add a node"},
+    Row{Reason::FailOpen, "FailOpen",
+        "The kubelets of most nodes, or of the last one, fell silent at once; the address stays "
+        "announced as it was.",
+        "see whether the nodes or the API server lost their network"},
+    Row{Reason::Paused, "Paused", "Porter is paused and announces nothing new.", "resume it"},
+    Row{Reason::NoBgpConf, "NoBgpConf",
+        "There is no BgpConf that counts, so no AS number to speak with.",
+        "create a BgpConf named default"},
+    Row{Reason::AddPathNotReceived, "AddPathNotReceived",
+        "Announced, but the peer cannot receive ADD-PATH (RFC 7911) and sees one next hop only.",
+        "turn on ADD-PATH receive at the peer, or use nextHopMode: Self with a session per node"},
+    Row{Reason::Candidate, "Candidate", "The node carries the address.", ""},
+    Row{Reason::NotReady, "NotReady", "The node's condition Ready is False.",
+        "see kubectl describe node"},
+    Row{Reason::NotReadyUnknown, "NotReadyUnknown",
+        "The node's kubelet is silent: its condition Ready is Unknown.",
+        "see whether the node is up and reaches the API server"},
+    Row{Reason::NetworkUnavailable, "NetworkUnavailable",
+        "The node's condition NetworkUnavailable is True.", "see the network plugin on the node"},
+    Row{Reason::Excluded, "Excluded",
+        "The node has label node.kubernetes.io/exclude-from-external-load-balancers.",
+        "remove the label"},
+    Row{Reason::OtherRack, "OtherRack",
+        "BgpConf.spec.asPerRack names no AS for the node's rack, or another one.",
+        "set label porter.kubesphere.io/rack on the node, or add the rack to asPerRack"},
+    Row{Reason::Draining, "Draining", "The node is being drained.",
+        "end the drain to use it again"},
+    Row{Reason::OutOfService, "OutOfService",
+        "The node has taint node.kubernetes.io/out-of-service: it is off.",
+        "remove the taint once it is up again"},
+    Row{Reason::NoNextHopAddress, "NoNextHopAddress",
+        "The node has no address of the family to be a next hop.",
+        "give it one, or set annotation network.kubesphere.io/next-hop"},
+    Row{Reason::NoLocalEndpoint, "NoLocalEndpoint",
+        "externalTrafficPolicy is Local, and the node has no endpoint of the Service.", ""},
+    Row{Reason::Established, "Established", "The BGP session is Established.", ""},
+    Row{Reason::NotEstablished, "NotEstablished", "The BGP session is not Established.",
+        "see its last error in porter peers"},
+    Row{Reason::NotDefault, "NotDefault", "Only the BgpConf named default counts.",
+        "rename it to default"},
+    Row{Reason::PolicyNotSupported, "PolicyNotSupported",
+        "spec.policy may be a filter and is not understood, so no session comes up while it is "
+        "set.",
+        "remove it, or accept that it is passed over: annotation "
+        "network.kubesphere.io/ignore-policy: \"true\""},
+    Row{Reason::DuplicateNeighbor, "DuplicateNeighbor",
+        "An older BgpPeer has the same neighbour and port on this node, and wins.",
+        "delete one, or select other nodes"},
+    Row{Reason::SecretMissing, "SecretMissing",
+        "The Secret, or its key, that authSecretRef names does not exist.",
+        "create it in Porter's namespace"},
+    Row{Reason::NoLocalAddress, "NoLocalAddress",
+        "transport.localAddress names nothing that this node has.",
+        "correct it, or select other nodes"},
+    Row{Reason::AdminDown, "AdminDown", "conf.adminDown is set.", "set conf.adminDown: false"},
+    Row{Reason::LeftToCni, "LeftToCni",
+        "The object has the cni label: the network plugin does the peering.",
+        "remove the label if Porter is to peer"},
+    Row{Reason::NotThisNode, "NotThisNode", "The BgpPeer's nodeSelector does not select this node.",
+        ""},
+    Row{Reason::RouterIdIgnored, "RouterIdIgnored",
+        "One routerId cannot serve several peering nodes: each uses its own.",
+        "remove routerId, or set annotation network.kubesphere.io/router-id on the nodes"},
+    Row{Reason::FieldIgnored, "FieldIgnored", "A field is set that has no effect.", "remove it"},
+    Row{Reason::Ready, "Ready", "The object is in force.", ""},
+    Row{Reason::Disabled, "Disabled", "The Eip gives nothing new; what it gave stays.",
+        "set spec.disable: false"},
+    Row{Reason::Deleting, "Deleting",
+        "The Eip is being deleted: it gives nothing new, and goes when its last address is "
+        "released.",
+        "to release its addresses at once, set annotation network.kubesphere.io/evict: \"true\""},
+    Row{Reason::Overlaps, "Overlaps",
+        "Another Eip contains some of the same addresses; none is given twice.",
+        "take the addresses out of one of the two"},
+    Row{Reason::InvalidObject, "InvalidObject",
+        "The newest version of the object is not usable; the last good one stays in force.",
+        "correct what the message names"},
+};
+
+const Row& row_of(Reason reason) {
+  const auto index = static_cast<std::size_t>(reason);
+  PORTER_ASSERT(index < kRows.size());
+  return kRows[index];
+}
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    if (static_cast<std::size_t>(kRows[i].reason) != i) return false;
+  }
+  return true;
+}
+static_assert(is_in_order(), "the table has one row per Reason, in the order of the enum");
+static_assert(kRows.size() == static_cast<std::size_t>(Reason::InvalidObject) + 1);
+
+}  // namespace
+
+std::string_view to_string(Reason reason) {
+  return row_of(reason).word;
+}
+
+std::string_view meaning(Reason reason) {
+  return row_of(reason).meaning;
+}
+
+std::string_view fix(Reason reason) {
+  return row_of(reason).fix;
+}
+
+}  // namespace porter::plan

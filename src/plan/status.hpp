@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "plan/announce.hpp"
+
+namespace porter::plan {
+
+struct Condition {
+  std::string type;
+  bool is_true = false;
+  std::string reason;
+  std::string message;
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
+
+// The status of one object but for its times: what it holds beside the conditions, and these.
+struct StatusDraft {
+  Tree fields = Tree::map();
+  std::vector<Condition> conditions;
+};
+// None: there is no such object, or it is not ours to speak about. Pure; the shapes are those of
+// Kubernetes and of OpenELB's kinds, with our own fields added (api.md 7).
+[[nodiscard]] std::optional<StatusDraft> service_status(const View& view, const Assigner& assigner,
+                                                        const Announcer& announcer,
+                                                        const model::NamespacedName& name);
+[[nodiscard]] std::optional<StatusDraft> eip_status(const View& view, const Assigner& assigner,
+                                                    const std::string& name);
+[[nodiscard]] std::optional<StatusDraft> conf_status(const View& view, const Announcer& announcer,
+                                                     const std::string& name);
+[[nodiscard]] std::optional<StatusDraft> peer_status(const View& view, const Announcer& announcer,
+                                                     const std::string& name);
+
+// Builds the status of one object from what the stages say, keeping lastTransitionTime of
+// conditions that did not change. None: nothing changed since the last time it was asked for this
+// key. An object that is gone gives a StatusWanted without a value, once.
+class StatusWriter {
+ public:
+  StatusWriter(const View& view, const Assigner& assigner, const Announcer& announcer);
+
+  [[nodiscard]] std::optional<StatusWanted> write(const model::ObjectKey& key,
+                                                  std::int64_t unix_now);
+
+ private:
+  struct Transition {
+    bool is_true = false;
+    std::int64_t since = 0;
+  };
+  struct Said {
+    std::string text;                               // the status on one line
+    std::map<std::string, Transition> transitions;  // by type of condition
+  };
+
+  [[nodiscard]] std::optional<StatusDraft> draft(const model::ObjectKey& key) const;
+
+  const View& view_;
+  const Assigner& assigner_;
+  const Announcer& announcer_;
+  std::map<model::ObjectKey, Said> said_;
+};
+
+}  // namespace porter::plan

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "speaker/bgp_runner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+
+#include "bgp/message.hpp"
+#include "io/interfaces.hpp"
+#include "speaker/session.hpp"
+
+namespace porter::speaker {
+namespace {
+
+namespace asio = boost::asio;
+using io::kAwait;
+
+// A change of counters is told this long after its first sign, so that a burst is told as one.
+constexpr auto kGather = std::chrono::milliseconds{50};
+
+std::int64_t unix_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+// The spec of one neighbour out of a neighbour prefix: it dials us.
+plan::PeerSpec spec_of(const plan::PeerSpec& prefix, const Address& neighbor,
+                       const std::string& zone) {
+  plan::PeerSpec spec = prefix;
+  spec.neighbor = neighbor;
+  spec.zone = zone;
+  spec.neighbor_prefix.reset();
+  spec.config.dial = bgp::PeerConfig::Dial::Passive;
+  spec.config.encoding.exclude = neighbor;
+  return spec;
+}
+
+bool tells_the_same(const plan::SessionSeen& left, const plan::SessionSeen& right) {
+  const auto counts = [](const plan::SessionSeen& seen) {
+    return std::array{seen.flaps, seen.sent_v4, seen.sent_v6, seen.received_v4, seen.received_v6};
+  };
+  return left.state == right.state && left.caught_up == right.caught_up &&
+         counts(left) == counts(right);
+}
+
+}  // namespace
+
+BgpRunner::BgpRunner(asio::any_io_executor executor, Options options, Hooks hooks)
+    : executor_{std::move(executor)},
+      options_{std::move(options)},
+      hooks_{std::move(hooks)},
+      scratch_(kTurn),
+      listener_{executor_, [this](io::Tcp::socket socket) { admit(std::move(socket)); },
+                hooks_.warn},
+      md5_before_{io::md5_counters()},
+      pace_{executor_, TimePoint::max()},
+      tasks_{executor_} {
+  if (!options_.restart_file.empty()) {
+    const auto routes = [this](std::size_t limit, const std::optional<Prefix>& after) {
+      return routes_behind(limit, after);
+    };
+    restart_file_.emplace(executor_, options_.restart_file, options_.boot_id, routes, hooks_.warn);
+    restart_file_->start(tasks_);
+  }
+  std::vector<bgp::Nlri> told;
+  for (const auto& [prefix, paths] : std::exchange(options_.last_told, {})) {
+    for (const bgp::Path& path : paths)
+      told.push_back({.id = path.id, .prefix = prefix});
+  }
+  if (!told.empty()) told_before_ = std::make_shared<const std::vector<bgp::Nlri>>(std::move(told));
+  tasks_.spawn(tell_at_pace());
+}
+
+BgpRunner::~BgpRunner() = default;
+
+std::vector<plan::Route> BgpRunner::routes_behind(std::size_t limit,
+                                                  const std::optional<Prefix>& after) const {
+  std::vector<plan::Route> routes;
+  for (const Prefix& prefix : rib_.prefixes(limit, after)) {
+    routes.push_back({.prefix = prefix, .paths = rib_.paths(prefix)});
+  }
+  return routes;
+}
+
+void BgpRunner::apply(std::span<const plan::Change> changes) {
+  for (const plan::Change& change : changes) {
+    std::visit([this](const auto& what) { perform(what); }, change);
+  }
+  end_batch();
+}
+
+void BgpRunner::perform(const plan::Route& route) {
+  rib_.set(route.prefix, route.paths);
+  unconfirmed_.erase(route.prefix);
+}
+
+void BgpRunner::perform(const plan::ListenWanted& wanted) {
+  listen_ = wanted.value;
+  if (running_) listen();
+}
+
+void BgpRunner::perform(const plan::Planned& /*planned*/) {
+  for (const Prefix& prefix : std::exchange(unconfirmed_, {}))
+    rib_.withdraw(prefix);
+  planned_ = true;
+}
+
+void BgpRunner::perform(const plan::PeerWanted& wanted) {
+  rules_changed_ = true;
+  if (wanted.value) {
+    want(wanted.peer, *wanted.value);
+    return;
+  }
+  const auto known = wanted_.find(wanted.peer);
+  if (known == wanted_.end()) return;
+  for (const std::string& session : gate_.disallow(wanted.peer))
+    end(session, wanted.why);
+  end(wanted.peer, wanted.why);
+  wanted_.erase(known);
+  plan::SessionSeen gone;
+  gone.peer = wanted.peer;
+  gone.since = unix_now();
+  gone.gone = true;
+  if (hooks_.session_seen) hooks_.session_seen(std::move(gone));
+}
+
+void BgpRunner::want(const std::string& peer, const plan::PeerSpec& spec) {
+  const auto known = wanted_.find(peer);
+  const bool is_new = known == wanted_.end();
+  if (!is_new && known->second.spec == spec) return;
+  if (!is_new &&
+      known->second.spec.neighbor_prefix.has_value() != spec.neighbor_prefix.has_value()) {
+    for (const std::string& session : gate_.disallow(peer))
+      end(session, bgp::Cease::ConfigurationChange);
+    end(peer, bgp::Cease::ConfigurationChange);
+  }
+  wanted_[peer].spec = spec;
+  if (spec.neighbor_prefix) {
+    const bgp::Gate::NeighborPrefix prefix{.prefix = *spec.neighbor_prefix,
+                                           .limit = spec.neighbor_limit};
+    for (const std::string& session : gate_.allow(peer, prefix))
+      end(session, bgp::Cease::ConfigurationChange);
+    for (const auto& [name, session] : sessions_) {
+      const plan::PeerSpec& old = session->runner.spec();
+      if (session->peer == peer) session->runner.configure(spec_of(spec, old.neighbor, old.zone));
+    }
+  } else {
+    const bgp::Gate::Neighbor neighbor{.remote = spec.neighbor, .zone = spec.zone};
+    for (const std::string& session : gate_.allow(peer, neighbor))
+      end(session, bgp::Cease::ConfigurationChange);
+    const auto session = sessions_.find(peer);
+    if (session == sessions_.end()) {
+      make(peer, peer, spec);
+    } else {
+      session->second->runner.configure(spec);
+    }
+  }
+  if (is_new) tell(peer);
+}
+
+// The keys are on the listeners before anybody dials, and what was planned together goes out
+// together.
+void BgpRunner::end_batch() {
+  if (std::exchange(rules_changed_, false)) update_rules();
+  if (planned_ && !std::exchange(running_, true)) listen();
+  if (!running_) return;
+  for (const auto& [name, session] : sessions_) {
+    if (!session->started) start(*session);
+  }
+  // Who is new from here on knows nothing of an earlier run.
+  options_.restarting = bgp::Restarting::No;
+  told_before_.reset();
+  if (rib_.version() == told_version_) return;
+  told_version_ = rib_.version();
+  for (const auto& [name, session] : sessions_)
+    session->runner.routes_changed();
+  if (restart_file_) restart_file_->changed();
+}
+
+void BgpRunner::replay(const RouteTable& routes) {
+  for (const auto& [prefix, paths] : routes) {
+    rib_.set(prefix, paths);
+    unconfirmed_.insert(prefix);
+  }
+  if (!std::exchange(running_, true)) listen();
+  end_batch();
+}
+
+void BgpRunner::listen() {
+  if (listen_ && listen_->port != 0) {
+    listener_.listen(listen_->addresses, listen_->port);
+  } else {
+    listener_.close();
+  }
+}
+
+void BgpRunner::update_rules() {
+  ListenRules rules;
+  for (const auto& [name, wanted] : wanted_) {
+    const plan::PeerSpec& spec = wanted.spec;
+    const Prefix from = spec.neighbor_prefix ? *spec.neighbor_prefix : Prefix::host(spec.neighbor);
+    if (!spec.password.empty()) rules.keys.push_back({.peer = from, .password = spec.password});
+    if (spec.min_ttl != 0) rules.ttl.push_back({.source = from, .min_ttl = spec.min_ttl});
+  }
+  listener_.set_rules(std::move(rules));
+}
+
+void BgpRunner::admit(io::Tcp::socket socket) {
+  boost::system::error_code error;
+  const io::Tcp::endpoint remote = socket.remote_endpoint(error);
+  if (error) return;  // reset before we looked
+  bgp::Gate::Arrival arrival;
+  arrival.remote = io::address_of(remote.address());
+  if (const unsigned scope = io::scope_of(remote)) arrival.zone = io::interface_name(scope);
+  arrival.local_port =
+      bgp::Gate::Neighbor{}.local_port;  // there is one port: the Gate need not tell them apart
+  const bgp::Gate::Verdict verdict = gate_.admit(arrival, Clock::now());
+  if (const auto* refused = std::get_if<bgp::Gate::Refused>(&verdict)) {
+    refuse(socket, arrival, *refused);
+    return;
+  }
+  const auto& admitted = std::get<bgp::Gate::Admitted>(verdict);
+  if (!sessions_.contains(admitted.session)) {
+    start(make(admitted.session, admitted.peer,
+               spec_of(wanted_.at(admitted.peer).spec, arrival.remote, arrival.zone)));
+  }
+  Session& session = *sessions_.at(admitted.session);
+  session.runner.accept(std::move(socket));
+  if (session.runner.connections() == 0) closed(session);
+}
+
+// Nothing is waited for: a stranger that does not read its NOTIFICATION goes without.
+void BgpRunner::refuse(io::Tcp::socket& socket, const bgp::Gate::Arrival& arrival,
+                       const bgp::Gate::Refused& refused) {
+  if (refused.courtesy == bgp::Gate::Courtesy::Silent) return;
+  std::vector<std::uint8_t> octets;
+  bgp::encode(bgp::cease(bgp::Cease::ConnectionRejected), octets);
+  const std::array<Bytes, 1> spans{octets};
+  [[maybe_unused]] const io::Sent sent =
+      io::send_some(socket.native_handle(), spans, octets.size());
+  boost::system::error_code ignored;  // as said
+  socket.shutdown(io::Tcp::socket::shutdown_send, ignored);
+  [[maybe_unused]] const io::Got got = io::receive_some(socket.native_handle(), scratch_);
+  if (!hooks_.warn) return;
+  const bool stranger = refused.reason == bgp::Gate::Reason::Stranger;
+  hooks_.warn(fmt::format(
+      "refused a connection from {}: {}", to_string(arrival.remote),
+      stranger ? "no such neighbour" : "its prefix has as many sessions as it may have"));
+}
+
+BgpRunner::Session& BgpRunner::make(const std::string& name, const std::string& peer,
+                                    plan::PeerSpec spec) {
+  auto session = std::make_unique<Session>(*this, name, peer, std::move(spec), options_.restarting);
+  session->since = unix_now();
+  if (options_.restarting == bgp::Restarting::Yes) session->routes.told_before(told_before_);
+  return *sessions_.insert_or_assign(name, std::move(session)).first->second;
+}
+
+void BgpRunner::start(Session& session) {
+  session.started = true;
+  session.runner.rib_synced();
+  session.runner.start();
+}
+
+void BgpRunner::end(const std::string& name, bgp::Cease why) {
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end()) return;
+  Session& session = *found->second;
+  retire(session);
+  bgp::Stop stop;
+  stop.subcode = why;
+  session.runner.halt(stop);
+}
+
+// Out of everybody's sight; it lives until its connections are closed.
+void BgpRunner::retire(Session& session) {
+  session.retired = true;
+  const auto found = sessions_.find(session.name);
+  retired_.push_back(std::move(found->second));
+  sessions_.erase(found);
+  tasks_.spawn(take_leave(session));
+}
+
+io::Task<> BgpRunner::take_leave(Session& session) {
+  // An end that was begun is brought to its end, whoever else stops meanwhile.
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  session.left.expires_after(kFarewellWithin);
+  while (session.runner.connections() > 0) {
+    const auto [cancelled] = co_await session.left.async_wait(kAwait);
+    if (!cancelled) break;
+  }
+  co_await session.runner.stop();
+  std::erase_if(retired_, [&session](const auto& each) { return each.get() == &session; });
+}
+
+// The last connection of a session is gone. One that came out of a neighbour prefix goes with it.
+void BgpRunner::closed(Session& session) {
+  session.left.cancel();
+  if (session.retired || !session.is_dynamic()) return;
+  gate_.ended(session.name);
+  const std::string peer = session.peer;
+  retire(session);
+  tell(peer);
+}
+
+io::Task<> BgpRunner::stop(Farewell farewell) {
+  if (restart_file_ && farewell == Farewell::Shutdown) restart_file_->forget();
+  if (restart_file_ && farewell == Farewell::Restart) {
+    [[maybe_unused]] const Result<void> saved = restart_file_->save();  // a failure was said
+  }
+  co_await listener_.stop();
+  while (!sessions_.empty()) {
+    Session& session = *sessions_.begin()->second;
+    retire(session);
+    bgp::Stop stop;
+    const std::optional<bgp::Negotiated> negotiated = session.runner.peer().status().negotiated;
+    stop.silent = farewell == Farewell::Restart && negotiated && negotiated->restart;
+    session.runner.halt(stop);
+  }
+  co_await tasks_.stop();
+  for (const auto& session : retired_)
+    co_await session->runner.stop();
+}
+
+void BgpRunner::state_changed(Session& session, const bgp::StateChanged& change) {
+  if (change.from != change.to) session.since = unix_now();
+  if (!session.retired) tell(session.peer);
+}
+
+void BgpRunner::moved(Session& session) {
+  session.moved = true;
+  if (std::exchange(any_moved_, true)) return;
+  pace_.expires_at(std::max(Clock::now() + kGather, last_told_ + kPace));
+}
+
+io::Task<> BgpRunner::tell_at_pace() {
+  for (;;) {
+    const auto [cancelled] = co_await pace_.async_wait(kAwait);
+    if (cancelled) continue;  // moved() has set another time
+    pace_.expires_at(TimePoint::max());
+    last_told_ = Clock::now();
+    any_moved_ = false;
+    std::set<std::string> peers;
+    for (const auto& [name, session] : sessions_) {
+      if (std::exchange(session->moved, false)) peers.insert(session->peer);
+    }
+    for (const std::string& peer : peers) {
+      if (!tells_the_same(seen(peer), wanted_.at(peer).told)) tell(peer);
+    }
+  }
+}
+
+// Of several sessions out of one prefix: the best state, and the sum of what is counted.
+plan::SessionSeen BgpRunner::seen(const std::string& peer) const {
+  plan::SessionSeen seen;
+  seen.peer = peer;
+  bool first = true;
+  for (const auto& [name, session] : sessions_) {
+    if (session->peer != peer) continue;
+    const bgp::PeerStatus status = session->runner.peer().status();
+    if (std::exchange(first, false) || status.state > seen.state) {
+      seen.state = status.state;
+      seen.since = session->since;
+      seen.why = session->why;
+      seen.negotiated = status.negotiated;
+      seen.ends = status.ends;
+      seen.caught_up = status.caught_up;
+    }
+    seen.flaps += status.flaps;
+    const bgp::AdjRibIn& received = session->runner.peer().received();
+    seen.received_v4 += received.received(Family::V4);
+    seen.received_v6 += received.received(Family::V6);
+    if (const bgp::Subscription* subscription = session->routes.subscription()) {
+      seen.sent_v4 += subscription->group().counts(Family::V4).prefixes;
+      seen.sent_v6 += subscription->group().counts(Family::V6).prefixes;
+    }
+  }
+  if (first) seen.since = unix_now();
+  return seen;
+}
+
+void BgpRunner::tell(const std::string& peer) {
+  const auto known = wanted_.find(peer);
+  if (known == wanted_.end()) return;
+  known->second.told = seen(peer);
+  if (hooks_.session_seen) hooks_.session_seen(known->second.told);
+}
+
+}  // namespace porter::speaker

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+from tests.harness import LabCase
+from tests.interop.cases import Cases
+
+
+class Bird(Cases, LabCase):
+    kind = "bird"

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every router that installs routes has to see. One class a router lies in bird.py and frr.py."""
+import json
+import re
+import signal
+import sys
+
+from lab import porter
+NEIGHBOUR = "172.30.0.11"
+HOPS = ["172.30.0.11", "172.30.0.12", "172.30.0.13"]
+HOPS6 = ["fd00:30::11", "fd00:30::12", "fd00:30::13"]
+ALL = ["n1", "n2", "n3"]
+
+
+class Cases:
+    """Mixed into a LabCase; `kind` names the router."""
+    kind = ""
+
+    def start(self, peer=None, conf=None, router=None, wait=True, **lab):
+        """The lab with one router, Porter on n1, pools "lan" and "lan6", Service default/web."""
+        self.make_lab(self.kind, **lab)
+        for key, value in (router or {}).items():
+            setattr(self.router.settings.neighbors[0], key, value)
+        self.peer_fields = peer or {}
+        self.porter.write("bgp", porter.conf(**(conf or {})), porter.peer("router", "172.30.0.1", **self.peer_fields))
+        self.porter.write("nodes", *self.lab.node_objects())
+        self.porter.write("pools", porter.eip("lan", "198.51.100.0/24"), porter.eip("lan6", "2001:db8:121::/120"))
+        self.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
+        self.lab.start()
+        self.porter.start()
+        if wait:
+            self.router.wait_established(NEIGHBOUR)
+
+    def session(self):
+        return self.porter.json("peers")["items"][0]
+
+    def wait_session(self, **wanted):
+        self.wait(f"a session with {wanted}", lambda: all(self.session().get(k) == v for k, v in wanted.items()), 40)
+
+    def requests(self, address, count=60):
+        done = self.lab.client.exec(sys.executable, "-m", "lab.load", address, count, timeout=60)
+        return json.loads(done.stdout)
+
+    def test_every_next_hop_is_in_the_rib_and_in_the_kernel_and_traffic_spreads(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(self.router.routes("198.51.100.0/32"), HOPS)
+        report = self.requests("198.51.100.0", 150)
+        self.assertEqual((report["failed"], set(report["by_node"])), (0, set(ALL)))
+
+    def test_routes_follow_nodes_endpoints_and_services(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.porter.write("nodes", *self.lab.node_objects(n2="False"))
+        self.wait_hops("198.51.100.0/32", HOPS[0], HOPS[2])
+        self.porter.write("nodes", *self.lab.node_objects())
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.porter.write("web", porter.service("web", policy="Local"), porter.endpoints("web", ["n3"]))
+        self.wait_hops("198.51.100.0/32", HOPS[2])
+        self.porter.write("web", porter.service("web", policy="Local"), porter.endpoints("web", []))
+        self.wait_hops("198.51.100.0/32")
+        self.porter.write("web", porter.service("web"), porter.endpoints("web", ["n1"]))
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.porter.remove("web")
+        self.wait_hops("198.51.100.0/32")
+        self.assertEqual(self.session()["flaps"], 0)
+
+    def test_both_families_share_one_session(self):
+        self.start()
+        self.porter.write("web6", porter.service("web6", families=("IPv6",)), porter.endpoints("web6", ALL, family="IPv6"))
+        self.wait_hops("2001:db8:121::/128", *HOPS6)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(self.requests("2001:db8:121::")["failed"], 0)
+
+    def test_a_dual_stack_service_has_a_route_of_each_family(self):
+        self.start()
+        self.porter.write("web", porter.service("web", families=("IPv4", "IPv6"), family_policy="RequireDualStack"),
+                          porter.endpoints("web", ALL), porter.endpoints("web", ALL, family="IPv6"))
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.wait_hops("2001:db8:121::/128", *HOPS6)
+
+    def test_without_add_path_one_next_hop_is_told_and_explain_says_why(self):
+        self.start(router={"add_path": False})
+        self.wait("one next hop", lambda: len(self.router.host.next_hops("198.51.100.0/32")) == 1)
+        text = self.porter.ask("explain", "service", "default/web").stdout
+        self.assertIn("ADD-PATH", text)
+
+    def test_send_max_is_enforced(self):
+        self.start(peer={"send_max": 2})
+        self.wait("two next hops", lambda: len(self.router.host.next_hops("198.51.100.0/32")) == 2)
+
+    def test_porter_passive_is_dialled(self):
+        self.start(peer={"transport": {"passiveMode": True}})
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(self.session()["direction"], "Inbound")
+
+    def test_a_passive_router_is_dialled(self):
+        self.start(router={"passive": True})
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(self.session()["direction"], "Outbound")
+
+    def test_internal_sessions_work(self):
+        self.start(conf={"asn": 65001}, router={"asn": 65001})
+        self.wait_hops("198.51.100.0/32", *HOPS)
+
+    def test_md5_comes_up_with_the_right_password_only(self):
+        self.start(peer={"conf": {"authPassword": "wrong"}}, router={"password": "right"}, wait=False)
+        self.wait("dials that fail", lambda: self.session()["state"] != "Established" and self.session()["lastError"])
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", conf={"authPassword": "right"}))
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertTrue(self.session()["md5"])
+
+    def test_sigkill_and_restart_lose_no_route(self):
+        self.start()
+        self.porter.write("old", porter.service("old"), porter.endpoints("old", ALL))
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.wait_hops("198.51.100.1/32", *HOPS)
+        lost = self.watch_route("198.51.100.0/32")
+        self.porter.kill()
+        self.porter.remove("old")  # while Porter is away: stale at the router until End-of-RIB
+        self.porter.start()
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops("198.51.100.1/32", seconds=30)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(lost(), [])
+
+    def test_sigterm_and_restart_lose_no_route(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        lost = self.watch_route("198.51.100.0/32")
+        self.assertEqual(self.porter.stop(), 0)
+        self.porter.start()
+        self.wait_session(state="Established", caughtUp=True)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(lost(), [])
+
+    def watch_route(self, prefix):
+        """Follows the kernel's routes of the router; the returned function says which deletions of it were seen."""
+        monitor = self.router.host.spawn("ip", "-o", "monitor", "route", stdout=-1)
+
+        def deletions():
+            monitor.terminate()
+            lines = monitor.communicate(timeout=10)[0].decode().splitlines()
+            return [line for line in lines if re.match(rf"Deleted {re.escape(prefix.removesuffix('/32'))}\b", line)]
+        return deletions
+
+    def test_no_edit_of_data_resets_the_session(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        since = self.session()["establishedAt"]
+        self.porter.write("pools", porter.eip("lan", "198.51.100.0/24", priority=5), porter.eip("lan6", "2001:db8:121::/120"),
+                          porter.eip("more", "203.0.113.0/24"))
+        self.porter.write("more", porter.service("more", annotations={"eip.porter.kubesphere.io/v1alpha2": "more"}),
+                          porter.endpoints("more", ALL))
+        self.wait_hops("203.0.113.0/32", *HOPS)
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", **{"gracefulShutdown": False}))
+        self.porter.write("nodes", *self.lab.node_objects(n3="False"))
+        self.wait_hops("203.0.113.0/32", *HOPS[:2])
+        self.assertEqual((self.session()["establishedAt"], self.session()["flaps"]), (since, 0))
+
+    def test_the_router_may_ask_for_everything_again(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.router.refresh(NEIGHBOUR)
+        self.wait("a route refresh", lambda: self.session()["messages"]["received"]["refresh"] > 0)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+
+    def test_a_silent_router_is_noticed_and_comes_back(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        for process in self.router.processes:
+            process.send_signal(signal.SIGSTOP)
+        self.wait("the hold timer", lambda: "hold timer" in self.session()["lastError"].lower(), 40)
+        for process in self.router.processes:
+            process.send_signal(signal.SIGCONT)
+        self.wait_session(state="Established")
+        self.wait_hops("198.51.100.0/32", *HOPS)
+
+    def test_admin_down_says_so_at_the_router(self):
+        self.start()
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", conf={"adminDown": True}))
+        self.router.wait_down(NEIGHBOUR)
+        self.wait_hops("198.51.100.0/32")
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1"))
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+
+    def test_a_session_over_ipv6_carries_both_families(self):
+        self.make_lab(self.kind)
+        self.router.settings.address = "fd00:30::1"
+        self.router.settings.neighbors[0].address = "fd00:30::11"
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "fd00:30::1"))
+        self.porter.write("nodes", *self.lab.node_objects())
+        self.porter.write("pools", porter.eip("lan", "198.51.100.0/24"), porter.eip("lan6", "2001:db8:121::/120"))
+        self.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
+        self.porter.write("web6", porter.service("web6", families=("IPv6",)), porter.endpoints("web6", ALL, family="IPv6"))
+        self.lab.start()
+        self.porter.start()
+        self.router.wait_established("fd00:30::11")
+        self.wait_hops("2001:db8:121::/128", *HOPS6)
+        self.wait_hops("198.51.100.0/32", *HOPS)
+
+    def test_ten_thousand_services_arrive_in_the_kernel(self):
+        self.start()
+        self.porter.write("pools", porter.eip("lan", "198.51.100.0/24"), porter.eip("big", "10.128.0.0/16"))
+        objects = []
+        for i in range(10_000):
+            name = f"s{i}"
+            objects += [porter.service(name, annotations={"eip.porter.kubesphere.io/v1alpha2": "big"}), porter.endpoints(name, ["n1"])]
+        self.porter.write("many", *objects)
+        self.wait("10,001 routes", lambda: self.count_routes() >= 10_001, 90)
+        self.porter.remove("many")
+        self.wait("one route", lambda: self.count_routes() == 1, 90)
+
+    def count_routes(self):
+        done = self.router.host.ip("-4", "route", "show", "proto", {"bird": "bird", "frr": "bgp"}[self.kind])
+        return sum(1 for line in done.stdout.splitlines() if line and not line[0].isspace())

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+option(PORTER_BENCH "Build the benchmarks" OFF)
+
+if(PORTER_BENCH)
+  find_package(benchmark REQUIRED)
+  add_executable(rib_bench ${PROJECT_SOURCE_DIR}/tests/bench/rib_bench.cpp)
+  target_link_libraries(rib_bench PRIVATE porter_bgp benchmark::benchmark)
+endif()

@@ -1,0 +1,1 @@
+porter_fuzz(restart_file_fuzz DEPENDS speaker)
