@@ -1,7 +1,7 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo lab test test-full interop crash bench lint fuzz format packages clean help
+.PHONY: build demo lab lint-quick test test-full interop crash bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
@@ -22,7 +22,7 @@ demo: build lab-packages  ## the main job in about a minute, in network namespac
 lab: build lab-packages  ## the same lab, kept running to play with: see docs/lab.md
 	@PORTER=$(CURDIR)/build/porter python3 -m lab up $(LAB_ARGS)
 
-test: packages lab-packages lint  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
+test: packages lab-packages lint-quick  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
 	@set -e; for preset in dev gcc release tsan fuzz; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
 	@$(MAKE) --no-print-directory interop crash
@@ -44,10 +44,13 @@ bench: packages lab-packages  ## benchmarks; latency is asserted here and nowher
 	@ln -sfn release/porter build/porter
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.bench
 
-lint: packages  ## the lints, after they have refused what they must refuse
+# clang-tidy takes as long as all the rest: it is for `make lint`, not for every `make test`.
+lint-quick: packages
 	@echo "== lint ($$(date +%T))"
 	@python3 -m unittest -q tools/lint_test.py
 	@tools/check_layers.py && tools/check_coroutines.py && tools/format.sh --check
+
+lint: lint-quick  ## every lint, clang-tidy too, after they have refused what they must refuse
 	@$(lock) && cmake --preset lint > /dev/null && tools/tidy.py build/lint
 
 fuzz: packages  ## each target for SECONDS_EACH (600) seconds

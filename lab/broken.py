@@ -54,7 +54,7 @@ def peer_down(lab):
     lab.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
     explained(lab.porter, "default/web", "announced at")
     lab.router.disable("172.30.0.11", "cable work in rack 7")
-    return "default/web", "not Established"
+    return "default/web", "cable work in rack 7"
 
 
 def no_add_path(lab):
@@ -62,7 +62,7 @@ def no_add_path(lab):
     lab.router.reconfigure()
     lab.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
     wait_for("a session without ADD-PATH", lambda: lab.router.established("172.30.0.11"))
-    return "default/web", "cannot receive ADD-PATH"
+    return "default/web", "172.30.0.1 sent, 1 path: the peer cannot"
 
 
 SETUPS = (no_pool, pool_full, no_ready_endpoint, node_excluded, peer_down, no_add_path)

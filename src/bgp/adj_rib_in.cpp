@@ -32,8 +32,10 @@ bool is_usable(const Prefix& prefix) {
   const Address& address = prefix.address();
   const unsigned multicast_length = prefix.family() == Family::V4 ? 4 : 8;
   if (address.is_multicast() && prefix.length() >= multicast_length) return false;
-  return !(prefix.family() == Family::V6 && prefix.length() >= kV6LinkLocal.length() &&
-           kV6LinkLocal.contains(address));
+  const bool is_v6_link_local = prefix.family() == Family::V6 &&
+                                prefix.length() >= kV6LinkLocal.length() &&
+                                kV6LinkLocal.contains(address);
+  return !is_v6_link_local;
 }
 
 bool is_v4_mapped(const Address& address) {

@@ -27,7 +27,7 @@ class AdjRibIn {
   };
   // Attribute sets are shared by their routes; together they take no more than this. A route whose
   // new set does not fit is not kept, like one beyond `max`.
-  static constexpr std::size_t kMaxAttributeOctets = 32U * 1024 * 1024;
+  static constexpr std::size_t kMaxAttributeOctets = std::size_t{32} * 1024 * 1024;
 
   explicit AdjRibIn(Config config);
   AdjRibIn(const AdjRibIn&) = delete;

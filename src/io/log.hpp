@@ -68,29 +68,17 @@ class Output {
 [[nodiscard]] bool is_on(Level level);
 void write(Level level, std::string_view component, std::string_view message, Fields fields);
 
-inline void error(std::string_view component, std::string_view message, Fields fields) {
+inline void error(std::string_view component, std::string_view message, Fields fields = {}) {
   if (is_on(Level::Error)) write(Level::Error, component, message, fields);
 }
-inline void error(std::string_view component, std::string_view message) {
-  error(component, message, Fields{});
-}
-inline void warn(std::string_view component, std::string_view message, Fields fields) {
+inline void warn(std::string_view component, std::string_view message, Fields fields = {}) {
   if (is_on(Level::Warn)) write(Level::Warn, component, message, fields);
 }
-inline void warn(std::string_view component, std::string_view message) {
-  warn(component, message, Fields{});
-}
-inline void info(std::string_view component, std::string_view message, Fields fields) {
+inline void info(std::string_view component, std::string_view message, Fields fields = {}) {
   if (is_on(Level::Info)) write(Level::Info, component, message, fields);
 }
-inline void info(std::string_view component, std::string_view message) {
-  info(component, message, Fields{});
-}
-inline void debug(std::string_view component, std::string_view message, Fields fields) {
+inline void debug(std::string_view component, std::string_view message, Fields fields = {}) {
   if (is_on(Level::Debug)) write(Level::Debug, component, message, fields);
-}
-inline void debug(std::string_view component, std::string_view message) {
-  debug(component, message, Fields{});
 }
 
 // The line without time stamp and level, as write() forms it: no input can begin a second line.

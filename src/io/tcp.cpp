@@ -144,7 +144,7 @@ std::string words(const boost::system::error_code& error) {
 }
 
 Result<void> prepare_session(int socket) {
-  const Result<void> delay = set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+  Result<void> delay = set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   if (!delay) return delay;
   return set_option(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentLimit, "TCP_NOTSENT_LOWAT");
 }

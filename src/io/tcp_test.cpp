@@ -219,6 +219,7 @@ TEST(Tcp, MoreTtlRulesThanAFilterHoldsAreRefused) {
   asio::io_context context;
   Tcp::acceptor acceptor = listen_on(context, address("127.0.0.1"));
   std::vector<TtlRule> rules;
+  rules.reserve(1000);
   for (std::uint32_t i = 0; i < 1000; ++i)
     rules.push_back({.source = Prefix::host(Address::v4(i)), .min_ttl = 255});
   const Result<void> set = set_ttl_rules(acceptor.native_handle(), Family::V4, rules);

@@ -262,10 +262,7 @@ TEST(BgpPeerDecode, DynamicNeighboursAreNotDialled) {
   EXPECT_EQ(peer.families.at(0).family, Family::V6);
 }
 
-struct FieldCase {
-  std::string fields;
-  std::function<bool(const BgpPeer&)> holds;
-};
+using FieldCase = std::pair<std::string, std::function<bool(const BgpPeer&)>>;
 
 TEST(BgpPeerDecode, EveryFieldLandsInItsPlace) {
   const std::vector<FieldCase> cases{
@@ -346,8 +343,8 @@ TEST(BgpPeerDecode, EveryFieldLandsInItsPlace) {
       {"afiSafis: [{mpGracefulRestart: {config: {enabled: false}}}]",
        [](const BgpPeer& p) { return !p.families.at(0).graceful_restart; }},
   };
-  for (const FieldCase& one : cases)
-    EXPECT_TRUE(one.holds(peer_with(one.fields))) << one.fields;
+  for (const auto& [fields, holds] : cases)
+    EXPECT_TRUE(holds(peer_with(fields))) << fields;
 }
 
 TEST(BgpPeerDecode, SaysWhatIsWrongWithTheNeighbour) {

@@ -88,11 +88,7 @@ TEST(Schema, EveryFieldThatWorksHasAPlace) {
 }
 
 // The leaves of the CRDs of OpenELB 0.6 and Porter 0.3, by kind and version.
-struct Known {
-  Kind kind;
-  ApiVersion version;
-  std::vector<std::string_view> paths;
-};
+using Known = std::tuple<Kind, ApiVersion, std::vector<std::string_view>>;
 
 std::vector<Known> known_fields() {
   return {
@@ -208,19 +204,19 @@ std::vector<Known> known_fields() {
 }
 
 TEST(Schema, HasEveryFieldOfTheApiAndNoOther) {
-  for (const Known& known : known_fields()) {
-    const Schema& schema = *schema_of(known.kind);
+  for (const auto& [kind, version, paths] : known_fields()) {
+    const Schema& schema = *schema_of(kind);
     std::set<std::string> expected;
-    for (const std::string_view path : known.paths)
+    for (const std::string_view path : paths)
       expected.insert("spec." + std::string{path});
     std::set<std::string> leaves;
     for (const Field& field : schema.fields) {
       const bool is_inner = field.type == FieldType::Group || field.type == FieldType::List ||
                             field.type == FieldType::Opaque;
-      if (!is_inner && is_in(field.versions, known.version)) leaves.emplace(field.path);
+      if (!is_inner && is_in(field.versions, version)) leaves.emplace(field.path);
     }
-    EXPECT_EQ(leaves, expected) << to_string(known.kind);
-    EXPECT_NE(find_field(schema, "status", known.version), nullptr);
+    EXPECT_EQ(leaves, expected) << to_string(kind);
+    EXPECT_NE(find_field(schema, "status", version), nullptr);
   }
 }
 

@@ -22,6 +22,17 @@ bool same_addresses(const model::Eip& left, const model::Eip& right) {
          left.using_known_ips == right.using_known_ips;
 }
 
+bool shows_ours(const model::Service& service, const ipam::Allocator& allocator) {
+  return std::any_of(
+      service.ingress.begin(), service.ingress.end(), [&](const model::Ingress& shown) {
+        const Result<Address> address = Address::parse(shown.ip);
+        if (!address) return false;
+        const auto& pools = allocator.pools();
+        return std::any_of(pools.begin(), pools.end(),
+                           [&](const auto& pool) { return pool.second.contains(*address); });
+      });
+}
+
 }  // namespace
 
 Assigner::Assigner(const View& view) : view_{view} {}
@@ -124,7 +135,8 @@ void Assigner::synced() {
   todo_.clear();
   for (auto& [name, known] : known_) {
     const auto object = view_.services.find(name);
-    const bool is_shown = object != view_.services.end() && !object->second.ingress.empty() &&
+    const bool is_shown = object != view_.services.end() &&
+                          shows_ours(object->second, allocator_) &&
                           allocator_.held_by(name).empty();
     if (is_shown) known.age.rank = Age::Rank::Restored;
     todo_.insert(known.age);

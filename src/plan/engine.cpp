@@ -268,8 +268,12 @@ void Engine::plan(TimePoint now, std::size_t budget, Changes& out) {
 void Engine::hand_over() {
   for (const Address& address : assigner_.take_changed_addresses())
     announcer_.address_changed(address);
-  for (const auto& service : assigner_.take_changed_services())
+  // Also where only what is said of it changed: a record of an earlier run counts once its Service
+  // is settled.
+  for (const auto& service : assigner_.take_changed_services()) {
+    announcer_.service_changed(service);
     mark_status({.kind = Kind::Service, .name = service});
+  }
   for (const auto& eip : assigner_.take_changed_eips())
     mark_status({.kind = Kind::Eip, .name = {.ns = {}, .name = eip}});
   for (const auto& service : announcer_.take_changed_services())

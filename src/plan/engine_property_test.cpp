@@ -223,6 +223,50 @@ TEST(Engine, PlansNothingBeforeItsSourceIsSynced) {
   EXPECT_LE(engine.deadline(), now);
 }
 
+// More Services than one step plans: the routes of those that are settled late must not be
+// forgotten.
+TEST(Engine, AnnouncesEveryAddressOfAnEarlierRunHoweverSmallTheSteps) {
+  TimePoint now{std::chrono::hours{1}};
+  Engine engine{Identity{}, now, 0};
+  model::Eip eip;
+  eip.meta = meta_of("", "lan");
+  eip.addresses = {*Range::parse("192.0.2.0/24")};
+  engine.apply(seen(Kind::Eip, eip), now);
+  model::Node node;
+  node.meta = meta_of("", "n1");
+  node.internal_ips = {address("172.30.0.11")};
+  engine.apply(seen(Kind::Node, node), now);
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "s" + std::to_string(19 - i);
+    model::Service service;
+    service.meta = meta_of("default", name);
+    service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
+    service.is_load_balancer = true;
+    service.families = {Family::V4};
+    model::EndpointSlice slice;
+    slice.meta = meta_of("default", name);
+    slice.service = name;
+    slice.endpoints = {{.addresses = {address("10.244.0.1")}, .node = "n1"}};
+    model::EipAddress record;
+    record.address = address("192.0.2." + std::to_string(i));
+    record.meta = meta_of("", model::eip_address_name(record.address));
+    record.eip = "lan";
+    record.services = {{.service = service.meta.name, .uid = service.meta.uid}};
+    engine.apply(seen(Kind::EipAddress, record), now);
+    engine.apply(seen(Kind::Service, service), now);
+    engine.apply(seen(Kind::EndpointSlice, slice), now);
+  }
+  engine.apply(Synced{}, now);
+  std::set<Prefix> routes;
+  for (int turn = 0; turn < 1'000 && !engine.planned(); ++turn) {
+    now = std::max(now, engine.deadline());
+    for (const Change& change : engine.step(now, 1)) {
+      if (const auto* route = std::get_if<Route>(&change)) routes.insert(route->prefix);
+    }
+  }
+  EXPECT_EQ(routes.size(), 20U);
+}
+
 TEST(Engine, KeepsAPoolThatANewVersionWouldTakeAnAddressInUseFrom) {
   const TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};

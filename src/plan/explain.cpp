@@ -161,8 +161,10 @@ class Explainer {
             "if this lasts, the state folder cannot be written: see the log");
       }
     }
-    for (const Announcement& one : all)
-      links_of(one, all.size() > 1 ? fmt::format("{}: ", to_string(one.address)) : "");
+    for (const Announcement& one : all) {
+      const Family family = one.address.family();
+      links_of(one, all.size() > 1 ? fmt::format("{}: ", to_string(family)) : "");
+    }
     merge_alike();
     headline_of(name, all_names(addresses), all);
   }
@@ -237,19 +239,19 @@ class Explainer {
                    fmt::format("{}{}: {}", prefix, to_string(one.reason), one.message), one.fix);
       default:
         return add(Verdict::Ok, "announcement",
-                   fmt::format("{}{}/{} with {}", prefix, to_string(one.address),
-                               bits_of(one.address.family()), count_of(one.paths.size(), "path")));
+                   fmt::format("{} with {}", to_string(Prefix::host(one.address)),
+                               count_of(one.paths.size(), "path")));
     }
   }
 
   // Two families with the same to say say it once.
   void merge_alike() {
     const auto bare = [](const Link& link) {
-      const auto colon = link.text.find(": ");
-      const bool has_prefix =
-          colon != std::string::npos &&
-          Address::parse(std::string_view{link.text}.substr(0, colon)).has_value();
-      return has_prefix ? link.text.substr(colon + 2) : link.text;
+      for (const Family family : {Family::V4, Family::V6}) {
+        const std::string prefix = fmt::format("{}: ", to_string(family));
+        if (link.text.starts_with(prefix)) return link.text.substr(prefix.size());
+      }
+      return link.text;
     };
     auto& links = result_.links;
     for (std::size_t i = 0; i < links.size(); ++i) {
@@ -344,7 +346,10 @@ std::string to_text(const Explanation& explanation) {
   std::string text = explanation.headline + "\n";
   for (const Link& link : explanation.links)
     text += fmt::format("  {:<5} {:<{}} {}\n", word_of(link.verdict), link.name, width, link.text);
-  if (!explanation.fix.empty()) text += fmt::format("fix: {}\n", explanation.fix);
+  if (!explanation.fix.empty()) {
+    const bool is_closed = explanation.fix.ends_with('.') || explanation.fix.ends_with('?');
+    text += fmt::format("fix: {}{}\n", explanation.fix, is_closed ? "" : ".");
+  }
   if (!explanation.waiting.empty()) text += explanation.waiting + "\n";
   return text;
 }

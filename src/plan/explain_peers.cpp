@@ -95,7 +95,7 @@ class PeerLink {
     const std::string own_as = to_string(outcome_.spec->config.open.local_as);
     return link(Verdict::Fail, std::move(text),
                 fmt::format("check the link to {}, and that it expects a session from AS {} "
-                            "(BgpPeer {}); details: \"porter peers {}\".",
+                            "(BgpPeer {}); details: \"porter peers {}\"",
                             neighbor_, own_as, peer_, neighbor_));
   }
 

@@ -27,7 +27,7 @@ class PathIds {
 
   // Nodes come and go for years: beyond kMax names, those of next hops that are not in use are
   // given up.
-  static constexpr std::size_t kMax = 65'536;
+  static constexpr std::size_t kMax = 8'192;
   void trim(const std::set<Address>& in_use);
   [[nodiscard]] std::size_t size() const { return by_next_hop_.size(); }
 

@@ -30,7 +30,8 @@ struct StatusDraft {
 [[nodiscard]] std::optional<StatusDraft> peer_status(const View& view, const Announcer& announcer,
                                                      const std::string& name);
 
-// Builds the status of one object from what the stages say, keeping lastTransitionTime of
+// Builds the status of one object, what stands below `status:`,
+// from what the stages say, keeping lastTransitionTime of
 // conditions that did not change. None: nothing changed since the last time it was asked for this
 // key. An object that is gone gives a StatusWanted without a value, once.
 class StatusWriter {
@@ -46,7 +47,7 @@ class StatusWriter {
     std::int64_t since = 0;
   };
   struct Said {
-    std::string text;                               // the status on one line
+    std::string text;                               // on one line
     std::map<std::string, Transition> transitions;  // by type of condition
   };
 

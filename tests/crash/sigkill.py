@@ -9,6 +9,7 @@ import random
 import time
 
 from lab import porter
+from lab.space import Failure
 from tests.harness import LabCase
 
 SERVICES = 500
@@ -38,7 +39,11 @@ class Sigkill(LabCase):
             p.kill()
         self.write_services(SERVICES)
         p.start()
-        self.wait(f"{SERVICES} addresses", lambda: self.look() >= SERVICES, 60)
+        try:
+            self.wait(f"{SERVICES} addresses", lambda: self.look() >= SERVICES, 20)
+        except Failure:
+            missing = next(name for i in range(SERVICES) if (name := f"default/s{i}") not in self.seen)
+            self.fail(f"{SERVICES - len(self.seen)} Services without a route, among them:\n{p.ask('explain', 'service', missing).stdout}")
         self.assertEqual(len(set(self.seen.values())), SERVICES)
 
     def write_services(self, count):

@@ -1,0 +1,1 @@
+porter_fuzz(node_next_hop_fuzz DEPENDS plan)
