@@ -44,6 +44,14 @@ Connection::Told told(Bytes body) {
 
 }  // namespace
 
+void count_in(MessageCounts& to, const MessageCounts& more) {
+  to.open += more.open;
+  to.update += more.update;
+  to.notification += more.notification;
+  to.keepalive += more.keepalive;
+  to.refresh += more.refresh;
+}
+
 Connection::Connection(Identity identity, Terms terms, TimePoint now)
     : identity_{std::move(identity)},
       terms_{std::move(terms)},

@@ -9,6 +9,8 @@
 
 namespace porter::bgp {
 
+void count_in(MessageCounts& to, const MessageCounts& more);
+
 // One TCP connection with the peer from the moment it is there: OpenSent, OpenConfirm, Established
 // (RFC 4271 §8.2.2), its timers and what it has to send. It knows nothing of the other connection,
 // of routes kept over a restart or of dialing: it says what happened, the Peer decides.
@@ -81,8 +83,7 @@ class Connection {
   // once.
   void look_again() { look_again_ = true; }
 
-  // Messages sent since the last call.
-  [[nodiscard]] MessageCounts take_sent() { return std::exchange(sent_, {}); }
+  [[nodiscard]] const MessageCounts& sent() const { return sent_; }
   void tell(const Notification& notification);
   void send_refresh(const RouteRefresh& refresh);
   void send_end_of_rib(Family family);

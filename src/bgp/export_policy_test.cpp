@@ -123,7 +123,9 @@ TEST_F(ExportPolicyTest, ALostNextHopMovesOnlyThePrefixesThatUsedIt) {
     const Prefix prefix = Prefix::host(Address::v4(0x0a000000U + i));
     const Exported before = told(nodes(8), prefix).at(0);
     const Exported after = told(fewer, prefix).at(0);
-    if (before.next_hop != nodes(8)[2].next_hop) EXPECT_EQ(before, after);
+    if (before.next_hop != nodes(8)[2].next_hop) {
+      EXPECT_EQ(before, after);
+    }
   }
 }
 

@@ -225,6 +225,8 @@ State Peer::Machine::state() const {
 
 PeerStatus Peer::Machine::status() const {
   PeerStatus status = record_;
+  for (const auto& each : connections_)
+    count_in(status.sent, each->sent());
   status.end_of_rib_sent_v4 = marks_.end_of_rib_sent.v4;
   status.end_of_rib_sent_v6 = marks_.end_of_rib_sent.v6;
   status.peer_restarting = stale_.over_restart();

@@ -153,12 +153,7 @@ void Peer::Machine::close_all(Cease subcode, std::string_view text, const std::s
 
 void Peer::Machine::forget(Connection& connection, Routes routes, std::string why, Actions& out) {
   const bool was_established = connection.state() == State::Established;
-  const MessageCounts sent = connection.take_sent();
-  record_.sent.open += sent.open;
-  record_.sent.update += sent.update;
-  record_.sent.notification += sent.notification;
-  record_.sent.keepalive += sent.keepalive;
-  record_.sent.refresh += sent.refresh;
+  count_in(record_.sent, connection.sent());
   if (was_established) {
     ++record_.flaps;
     routes_.closed();

@@ -49,6 +49,8 @@ TEST(PeerFsm, SaysOpenAtOnceAndPassesThroughTheStates) {
             (std::vector{State::Connect, State::OpenSent, State::OpenConfirm, State::Established}));
   EXPECT_EQ(lab.source.opened_count, 1U);
   EXPECT_EQ(lab.peer.status().direction, Direction::Outbound);
+  EXPECT_EQ(lab.peer.status().sent.open, 1U);
+  EXPECT_EQ(lab.peer.status().sent.keepalive, 1U);
 }
 
 TEST(PeerFsm, TakesOpenAndKeepaliveInOneSegment) {

@@ -113,7 +113,7 @@ TEST(Journal, TakesATailOfZerosForTorn) {
 TEST(Journal, RefusesDamageBeforeACommit) {
   std::string text = journal_header() + encode_batch(batches()[0]) + encode_batch(batches()[1]);
   text[journal_header().size() + 12] ^= 1;
-  EXPECT_EQ(refusal(text), "line 5: damaged: the checksum of line 2 is wrong");
+  EXPECT_EQ(refusal(text), "line 4: damaged: the checksum of line 2 is wrong");
 }
 
 TEST(Journal, RefusesWhatItDoesNotKnow) {

@@ -13,55 +13,43 @@ namespace {
 using test::Health;
 using test::Scene;
 
-int pick(int below) { return *rc::gen::inRange(0, below); }
+int pick(int below) {
+  return *rc::gen::inRange(0, below);
+}
 
-std::string node_name() { return "n" + std::to_string(pick(4)); }
-std::string service_name() { return "default/s" + std::to_string(pick(4)); }
+std::string node_name() {
+  return "n" + std::to_string(pick(4));
+}
+std::string service_name() {
+  return "default/s" + std::to_string(pick(4));
+}
 
 model::Node any_node() {
   const std::string name = node_name();
-  model::Node node = test::node(
-      name, {"172.30.0.1" + name.substr(1), "fd00:30::1" + name.substr(1)});
+  model::Node node =
+      test::node(name, {"172.30.0.1" + name.substr(1), "fd00:30::1" + name.substr(1)});
   switch (pick(9)) {
-  case 0:
-    node.ready = model::Tristate::False;
-    break;
-  case 1:
-    node.ready = model::Tristate::Unknown;
-    node.ready_since = pick(2) == 0 ? 0 : 1'000 + pick(200);
-    break;
-  case 2:
-    node.network_unavailable = true;
-    break;
-  case 3:
-    node.meta.labels[std::string{kExcludeLabel}] = "";
-    break;
-  case 4:
-    node.meta.annotations[std::string{kDrainKey}] = "true";
-    break;
-  case 5:
-    node.taints = {"node.kubernetes.io/out-of-service"};
-    break;
-  case 6:
-    node.internal_ips.clear();
-    break;
-  case 7:
-    node.meta.annotations[std::string{kNextHopAnnotation}] = "172.30.0.99";
-    break;
-  default:
-    break;
+    case 0: node.ready = model::Tristate::False; break;
+    case 1:
+      node.ready = model::Tristate::Unknown;
+      node.ready_since = pick(2) == 0 ? 0 : 1'000 + pick(200);
+      break;
+    case 2: node.network_unavailable = true; break;
+    case 3: node.meta.labels[std::string{kExcludeLabel}] = ""; break;
+    case 4: node.meta.annotations[std::string{kDrainKey}] = "true"; break;
+    case 5: node.taints = {"node.kubernetes.io/out-of-service"}; break;
+    case 6: node.internal_ips.clear(); break;
+    case 7: node.meta.annotations[std::string{kNextHopAnnotation}] = "172.30.0.99"; break;
+    default: break;
   }
   return node;
 }
 
 model::Service any_service() {
   model::Service service = test::service(service_name());
-  if (pick(2) == 0)
-    service.traffic_policy = model::TrafficPolicy::Local;
-  if (pick(4) == 0)
-    service.families = {Family::V6};
-  if (pick(5) == 0)
-    service.is_load_balancer = false;
+  if (pick(2) == 0) service.traffic_policy = model::TrafficPolicy::Local;
+  if (pick(4) == 0) service.families = {Family::V6};
+  if (pick(5) == 0) service.is_load_balancer = false;
   if (pick(3) == 0) {
     service.families = {Family::V4};
     service.meta.annotations["network.kubesphere.io/share"] = "one";
@@ -74,19 +62,14 @@ model::Service any_service() {
 model::EndpointSlice any_slice() {
   const std::string service = "s" + std::to_string(pick(4));
   const bool six = pick(3) == 0;
-  model::EndpointSlice slice =
-      test::slice("default/" + service + (six ? "-6" : "-4"), service, {},
-                  six ? Family::V6 : Family::V4);
+  model::EndpointSlice slice = test::slice("default/" + service + (six ? "-6" : "-4"), service, {},
+                                           six ? Family::V6 : Family::V4);
   for (int i = pick(4); i > 0; --i) {
     model::Endpoint endpoint;
-    endpoint.addresses = {
-        Address::from_number(slice.family, (Uint128{0xfd01} << 112U) +
-                                               static_cast<unsigned>(pick(9)))};
-    if (!six)
-      endpoint.addresses = {
-          Address::v4(0x0a000000U + static_cast<std::uint32_t>(pick(9)))};
-    if (pick(5) > 0)
-      endpoint.node = node_name();
+    endpoint.addresses = {Address::from_number(
+        slice.family, (Uint128{0xfd01} << 112U) + static_cast<unsigned>(pick(9)))};
+    if (!six) endpoint.addresses = {Address::v4(0x0a000000U + static_cast<std::uint32_t>(pick(9)))};
+    if (pick(5) > 0) endpoint.node = node_name();
     endpoint.ready = pick(2) == 0;
     endpoint.serving = endpoint.ready || pick(2) == 0;
     slice.endpoints.push_back(std::move(endpoint));
@@ -94,74 +77,62 @@ model::EndpointSlice any_slice() {
   return slice;
 }
 
-void any_peer(Scene &scene) {
+void any_peer(Scene& scene) {
   const std::string name = "p" + std::to_string(pick(2));
-  if (pick(4) == 0)
-    return scene.drop_peer(name);
-  model::BgpPeer peer =
-      test::peer(name, "172.30.0." + std::to_string(1 + pick(2)));
+  if (pick(4) == 0) return scene.drop_peer(name);
+  model::BgpPeer peer = test::peer(name, "172.30.0." + std::to_string(1 + pick(2)));
   if (pick(2) == 0)
-    peer.next_hop_mode =
-        pick(2) == 0 ? model::NextHopMode::Self : model::NextHopMode::Nodes;
+    peer.next_hop_mode = pick(2) == 0 ? model::NextHopMode::Self : model::NextHopMode::Nodes;
   scene.put(peer);
 }
 
-void any_fact(Scene &scene) {
+void any_fact(Scene& scene) {
   switch (pick(10)) {
-  case 0:
-  case 1:
-    return scene.put(any_node());
-  case 2:
-    return scene.drop_node(node_name());
-  case 3:
-  case 4:
-    return scene.put(any_service());
-  case 5:
-    return scene.drop_service(service_name());
-  case 6:
-  case 7:
-    return scene.put(any_slice());
-  case 8:
-    return any_peer(scene);
-  default:
-    return scene.pass(pick(30));
+    case 0:
+    case 1: return scene.put(any_node());
+    case 2: return scene.drop_node(node_name());
+    case 3:
+    case 4: return scene.put(any_service());
+    case 5: return scene.drop_service(service_name());
+    case 6:
+    case 7: return scene.put(any_slice());
+    case 8: return any_peer(scene);
+    default: return scene.pass(pick(30));
   }
 }
 
-void check(const Scene &scene) {
+void check(const Scene& scene) {
   RC_ASSERT(scene.applied.routes == scene.announcer.desired_routes());
   RC_ASSERT(scene.applied.routes == scene.announcer.routes());
   RC_ASSERT(scene.applied.announced_unnamed == 0U);
-  for (const auto &[prefix, route] : scene.applied.routes) {
+  for (const auto& [prefix, route] : scene.applied.routes) {
     RC_ASSERT(!route.paths.empty());
     RC_ASSERT(std::is_sorted(route.paths.begin(), route.paths.end()));
     bool recorded = false;
-    for (const auto &holder : scene.assigner.holders(prefix.address())) {
+    for (const auto& holder : scene.assigner.holders(prefix.address())) {
       RC_ASSERT(scene.view.services.contains(holder));
-      for (const Assignment::Item &item : scene.assigner.of(holder)->addresses)
-        recorded =
-            recorded || (item.address == prefix.address() && item.recorded);
+      for (const Assignment::Item& item : scene.assigner.of(holder)->addresses)
+        recorded = recorded || (item.address == prefix.address() && item.recorded);
     }
     RC_ASSERT(recorded);
-    for (const bgp::Path &path : route.paths) {
+    for (const bgp::Path& path : route.paths) {
       bool known = false;
-      for (const auto &[name, node] : scene.view.nodes) {
+      for (const auto& [name, node] : scene.view.nodes) {
         if (node.network_unavailable || node.ready == model::Tristate::False) {
-          if (drain_sign(node, nullptr).empty() || node.network_unavailable)
-            continue;
+          if (drain_sign(node, nullptr).empty() || node.network_unavailable) continue;
         }
         const Modes modes = modes_of(scene.view);
-        known = known || next_hop_of(node, prefix.family(),
-                                     name == scene.view.identity.node, modes)
-                                 .address == path.next_hop;
+        known =
+            known ||
+            next_hop_of(node, prefix.family(), name == scene.view.identity.node, modes).address ==
+                path.next_hop;
       }
       RC_ASSERT(known);
     }
   }
 }
 
-RC_GTEST_PROP(AnnouncerProperty, WhatWasSaidIsWhatThePlanIsWhateverCameBefore,
-              ()) {
+RC_GTEST_PROP(AnnouncerProperty, WhatWasSaidIsWhatThePlanIsWhateverCameBefore, ()) {
   Scene scene{{.node = "n0"}};
   scene.put(test::eip("lan", "192.0.2.0/29"));
   scene.put(test::eip("lan6", "2001:db8::/126"));
@@ -169,8 +140,7 @@ RC_GTEST_PROP(AnnouncerProperty, WhatWasSaidIsWhatThePlanIsWhateverCameBefore,
   const int facts = pick(40);
   for (int i = 0; i < facts; ++i) {
     any_fact(scene);
-    if (pick(3) > 0)
-      continue;
+    if (pick(3) > 0) continue;
     scene.run(1 + static_cast<std::size_t>(pick(4)));
     check(scene);
   }
@@ -178,5 +148,5 @@ RC_GTEST_PROP(AnnouncerProperty, WhatWasSaidIsWhatThePlanIsWhateverCameBefore,
   check(scene);
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

@@ -12,13 +12,13 @@ using test::AddPath;
 using test::Health;
 using test::Scene;
 
-constexpr std::string_view kWeb = "192.0.2.0"; // the first address of the pool
+constexpr std::string_view kWeb = "192.0.2.0";  // the first address of the pool
 
 TEST(AnnouncerTest, AnAddressGoesOutByEveryCandidate) {
   Scene scene;
   scene.usual();
   EXPECT_EQ(scene.next_hops(kWeb), "172.30.0.11 172.30.0.12 172.30.0.13");
-  const bgp::Path &path = scene.applied.routes.begin()->second.paths.front();
+  const bgp::Path& path = scene.applied.routes.begin()->second.paths.front();
   EXPECT_EQ(path.id, 0xac1e000bU);
   EXPECT_EQ(path.attributes, bgp::PathAttributes{});
   EXPECT_EQ(scene.announcer.routes(), scene.applied.routes);
@@ -54,8 +54,7 @@ TEST(AnnouncerTest, ARouteIsPlannedWhetherOrNotASessionIsUp) {
 TEST(AnnouncerTest, LosingTheLastEndpointWithdraws) {
   Scene scene;
   scene.usual();
-  scene.put(
-      test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
+  scene.put(test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
   scene.run();
   EXPECT_EQ(scene.next_hops(kWeb), "");
   EXPECT_TRUE(scene.announcer.routes().empty());
@@ -83,14 +82,12 @@ TEST(AnnouncerTest, LocalTrafficGoesToNodesWithAnEndpoint) {
   model::Service local = test::service("default/web");
   local.traffic_policy = model::TrafficPolicy::Local;
   scene.put(local);
-  scene.put(
-      test::slice("default/web-1", "web",
-                  {{"n1", "10.1.0.1"}, {"n3", "10.3.0.1", Health::Serving}}));
+  scene.put(test::slice("default/web-1", "web",
+                        {{"n1", "10.1.0.1"}, {"n3", "10.3.0.1", Health::Serving}}));
   scene.run();
   EXPECT_EQ(scene.next_hops(kWeb), "172.30.0.11");
-  scene.put(test::slice(
-      "default/web-1", "web",
-      {{"n1", "10.1.0.1", Health::Down}, {"n3", "10.3.0.1", Health::Serving}}));
+  scene.put(test::slice("default/web-1", "web",
+                        {{"n1", "10.1.0.1", Health::Down}, {"n3", "10.3.0.1", Health::Serving}}));
   scene.run();
   EXPECT_EQ(scene.next_hops(kWeb), "172.30.0.13");
 }
@@ -101,8 +98,7 @@ TEST(AnnouncerTest, ASharedAddressGoesOutByTheUnion) {
   const auto sharing = [](std::string_view name, std::uint16_t port) {
     model::Service service = test::service(name);
     service.meta.annotations["network.kubesphere.io/share"] = "one";
-    service.meta.annotations["eip.porter.kubesphere.io/v1alpha1"] =
-        "192.0.2.50";
+    service.meta.annotations["eip.porter.kubesphere.io/v1alpha1"] = "192.0.2.50";
     service.ports.front().port = port;
     service.traffic_policy = model::TrafficPolicy::Local;
     service.selector = {{"app", "web"}};
@@ -119,8 +115,7 @@ TEST(AnnouncerTest, ASharedAddressGoesOutByTheUnion) {
   EXPECT_EQ(scene.next_hops("192.0.2.50"), "172.30.0.11");
   const Announcement b = scene.announcement("default/b");
   EXPECT_EQ(b.reason, Reason::NoReadyEndpoints);
-  EXPECT_NE(b.message.find("announced for a Service it is shared with"),
-            std::string::npos);
+  EXPECT_NE(b.message.find("announced for a Service it is shared with"), std::string::npos);
 }
 
 TEST(AnnouncerTest, TwoNodesBehindOneNextHopAreOnePath) {
@@ -138,8 +133,7 @@ TEST(AnnouncerTest, TwoNodesBehindOneNextHopAreOnePath) {
 TEST(AnnouncerTest, OurOwnNodeIsMarkedForPeersInSelfMode) {
   Scene scene{{.node = "n2", .default_mode = model::NextHopMode::Self}};
   scene.usual();
-  const auto &paths =
-      scene.applied.routes.at(Prefix::host(test::address(kWeb))).paths;
+  const auto& paths = scene.applied.routes.at(Prefix::host(test::address(kWeb))).paths;
   ASSERT_EQ(paths.size(), 3U);
   EXPECT_FALSE(paths[0].own);
   EXPECT_TRUE(paths[1].own);
@@ -154,8 +148,7 @@ TEST(AnnouncerTest, AnIpv6NextHopIsNamedBeforeItIsUsed) {
   model::Service six = test::service("default/six");
   six.families = {Family::V6};
   scene.put(six);
-  scene.put(
-      test::slice("default/six-1", "six", {{"n1", "fd01::1"}}, Family::V6));
+  scene.put(test::slice("default/six-1", "six", {{"n1", "fd01::1"}}, Family::V6));
   scene.run();
   EXPECT_EQ(scene.applied.path_ids.size(), 3U);
   EXPECT_EQ(scene.applied.announced_unnamed, 0U);
@@ -218,8 +211,7 @@ TEST(AnnouncerTest, TheLastNodeStaysThoughItDrains) {
   last.taints = {"node.kubernetes.io/out-of-service"};
   scene.put(last);
   scene.run();
-  EXPECT_EQ(scene.next_hops(kWeb), "")
-      << "out of service is off, the last one too";
+  EXPECT_EQ(scene.next_hops(kWeb), "") << "out of service is off, the last one too";
 }
 
 TEST(AnnouncerTest, ANodeThatChangesNothingThatCountsMakesNoWork) {
@@ -300,11 +292,9 @@ TEST(AnnouncerTest, AStateOfASessionIsNoChangeOfItsConfiguration) {
   scene.see(down);
   scene.run();
   EXPECT_TRUE(scene.last_step.empty());
-  EXPECT_EQ(scene.announcer.take_changed_peers(),
-            std::set<std::string>{"tor-a"});
-  EXPECT_EQ(scene.announcer.take_changed_services(),
-            std::set{test::named("default/web")});
+  EXPECT_EQ(scene.announcer.take_changed_peers(), std::set<std::string>{"tor-a"});
+  EXPECT_EQ(scene.announcer.take_changed_services(), std::set{test::named("default/web")});
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

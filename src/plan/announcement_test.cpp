@@ -14,7 +14,7 @@ using test::Scene;
 
 // What is said of default/web, each reason with its message and its fix.
 class AnnouncementTest : public testing::Test {
-protected:
+ protected:
   AnnouncementTest() { scene.usual(); }
   void expect(Reason reason, std::string_view message) {
     scene.run();
@@ -47,29 +47,24 @@ TEST_F(AnnouncementTest, Announced) {
 
 TEST_F(AnnouncementTest, NoSliceAtAll) {
   scene.drop_slice("default/web-1");
-  expect(Reason::NoReadyEndpoints,
-         "there is no IPv4 EndpointSlice of Service default/web");
+  expect(Reason::NoReadyEndpoints, "there is no IPv4 EndpointSlice of Service default/web");
 }
 
 TEST_F(AnnouncementTest, NoReadyEndpoint) {
-  scene.put(
-      test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
-  expect(Reason::NoReadyEndpoints,
-         "no IPv4 endpoint of Service default/web is ready");
+  scene.put(test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
+  expect(Reason::NoReadyEndpoints, "no IPv4 endpoint of Service default/web is ready");
 }
 
 TEST_F(AnnouncementTest, ServingIsGoodEnoughWhereNoneIsReady) {
-  scene.put(test::slice("default/web-1", "web",
-                        {{"n1", "10.1.0.1", Health::Serving}}));
+  scene.put(test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Serving}}));
   expect(Reason::Announced, "via 3 next hops: n1, n2, n3");
   EXPECT_EQ(scene.announcement("default/web").serving_endpoints, 1U);
 }
 
 TEST_F(AnnouncementTest, NoNodeAtAll) {
-  for (const char *name : {"n1", "n2", "n3"})
+  for (const char* name : {"n1", "n2", "n3"})
     scene.drop_node(name);
-  expect(Reason::NoCandidateNode,
-         "there is no Node object, so there is no next hop");
+  expect(Reason::NoCandidateNode, "there is no Node object, so there is no next hop");
 }
 
 TEST_F(AnnouncementTest, EveryNodeExcluded) {
@@ -82,9 +77,8 @@ TEST_F(AnnouncementTest, EveryNodeExcluded) {
          "label node.kubernetes.io/exclude-from-external-load-balancers is on "
          "every node (n1, n2, "
          "n3)");
-  EXPECT_NE(
-      scene.announcement("default/web").fix.find("--ignore-exclude-label"),
-      std::string::npos);
+  EXPECT_NE(scene.announcement("default/web").fix.find("--ignore-exclude-label"),
+            std::string::npos);
 }
 
 TEST_F(AnnouncementTest, EachNodeOutForAReasonOfItsOwn) {
@@ -107,15 +101,13 @@ TEST_F(AnnouncementTest, LocalEndpointsOnNodesThatCannotCarry) {
   model::Service local = test::service("default/web");
   local.traffic_policy = model::TrafficPolicy::Local;
   scene.put(local);
-  scene.put(test::slice("default/web-1", "web",
-                        {{"n1", "10.1.0.1"}, {"n9", "10.9.0.1"}}));
+  scene.put(test::slice("default/web-1", "web", {{"n1", "10.1.0.1"}, {"n9", "10.9.0.1"}}));
   model::Node sick = test::node("n1", {"172.30.0.11"});
   sick.ready = model::Tristate::False;
   scene.put(sick);
   expect(Reason::NoCandidateNode,
          "no node can be a next hop: n1: NotReady, n9: no such Node object");
-  EXPECT_EQ(scene.announcement("default/web").nodes[1].reason,
-            Reason::NoLocalEndpoint);
+  EXPECT_EQ(scene.announcement("default/web").nodes[1].reason, Reason::NoLocalEndpoint);
 }
 
 TEST_F(AnnouncementTest, LocalEndpointsThatDoNotNameTheirNode) {
@@ -123,14 +115,14 @@ TEST_F(AnnouncementTest, LocalEndpointsThatDoNotNameTheirNode) {
   local.traffic_policy = model::TrafficPolicy::Local;
   scene.put(local);
   scene.put(test::slice("default/web-1", "web", {{"", "10.1.0.1"}}));
-  expect(Reason::NoCandidateNode, "externalTrafficPolicy is Local, and no "
-                                  "endpoint says on which node it is");
+  expect(Reason::NoCandidateNode,
+         "externalTrafficPolicy is Local, and no "
+         "endpoint says on which node it is");
 }
 
 TEST_F(AnnouncementTest, NoBgpConf) {
   scene.drop_conf("default");
-  expect(Reason::NoBgpConf,
-         "there is no BgpConf that counts, so no session runs");
+  expect(Reason::NoBgpConf, "there is no BgpConf that counts, so no session runs");
 }
 
 TEST_F(AnnouncementTest, NoPeerAtAll) {
@@ -142,8 +134,9 @@ TEST_F(AnnouncementTest, NoPeerThatRunsHere) {
   model::BgpPeer peer = test::peer("tor-a", "172.30.0.1");
   peer.auth_secret = model::SecretRef{.name = "bgp", .key = "md5"};
   scene.put(peer);
-  expect(Reason::NoPeer, "no BgpPeer runs here: tor-a: SecretMissing: there is "
-                         "no Secret porter-system/bgp");
+  expect(Reason::NoPeer,
+         "no BgpPeer runs here: tor-a: SecretMissing: there is "
+         "no Secret porter-system/bgp");
 }
 
 TEST_F(AnnouncementTest, NoSessionEstablished) {
@@ -200,9 +193,10 @@ TEST_F(AnnouncementTest, FailOpen) {
     silent.ready_since = 1'000;
     scene.put(silent);
   }
-  expect(Reason::FailOpen, "via 3 next hops: n1, n2, n3; nodes whose kubelet "
-                           "is silent are kept: too many fell "
-                           "silent, or there is no other");
+  expect(Reason::FailOpen,
+         "via 3 next hops: n1, n2, n3; nodes whose kubelet "
+         "is silent are kept: too many fell "
+         "silent, or there is no other");
 }
 
 TEST_F(AnnouncementTest, ALayer2PoolIsNotAnnouncedByThisRelease) {
@@ -227,8 +221,9 @@ TEST(AnnouncementSelfTest, InSelfModeANodeWithoutALocalEndpointTellsNothing) {
   scene.run();
   const Announcement found = scene.announcement("default/web");
   EXPECT_EQ(to_string(found.reason), "NoCandidateNode");
-  EXPECT_EQ(found.message, "in nextHopMode Self a node announces itself only, "
-                           "and n2 is no next hop");
+  EXPECT_EQ(found.message,
+            "in nextHopMode Self a node announces itself only, "
+            "and n2 is no next hop");
 }
 
 TEST(NodeVerdictTest, WordsTellSinceWhenOnlyWithAClock) {
@@ -241,5 +236,5 @@ TEST(NodeVerdictTest, WordsTellSinceWhenOnlyWithAClock) {
   EXPECT_EQ(words_of(verdict, 0), "NotReady (KubeletNotReady)");
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

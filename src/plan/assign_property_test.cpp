@@ -331,26 +331,6 @@ RC_GTEST_PROP(Assigner, KeepsItsPromisesWhateverHappens, ()) {
   RC_ASSERT(leases(world.assigner()) == stored);
 }
 
-// A new Assigner, which tries every Service, finds nothing to do where the old one left off.
-RC_GTEST_PROP(Assigner, ARestartChangesNothing, ()) {
-  World world;
-  for (int turn = *rc::gen::inRange(0, 60); turn > 0; --turn) {
-    arbitrary_op()(world);
-    if (one_in(4)) world.run(3);
-  }
-  world.run();
-  for (const char* const at : {"192.0.2.1", "192.0.2.4", "2001:db8::1"})
-    world.unreserve(at);  // they would have to be told again
-  world.run();
-  const auto before = outcomes(world);
-  const auto stored = world.stored;
-  world.restart();
-  world.plan();
-  RC_ASSERT(world.writing.empty());
-  RC_ASSERT(outcomes(world) == before);
-  RC_ASSERT(world.stored == stored);
-}
-
 RC_GTEST_PROP(Assigner, TheBudgetOfAStepChangesNothing, ()) {
   World small;
   World large;

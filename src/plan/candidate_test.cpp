@@ -25,24 +25,20 @@ View three_nodes() {
   return view;
 }
 
-Reach everywhere() { return {.everywhere = true, .nodes = {}}; }
-
-Names carrying(const View &view, Modes modes = kNodes,
-               const NodeMemory &memory = {},
-               const Reach &reach = {.everywhere = true, .nodes = {}}) {
+Names carrying(const View& view, Modes modes = kNodes, const NodeMemory& memory = NodeMemory(),
+               const Reach& reach = Reach{.everywhere = true, .nodes = {}}) {
   const Standings all = standings(view, modes, memory);
   Names names;
-  for (const auto *entry : carriers(all, Family::V4, reach).nodes)
+  for (const auto* entry : carriers(all, Family::V4, reach).nodes)
     names.push_back(entry->first);
   return names;
 }
 
-NodeStanding standing(const View &view, const std::string &node,
-                      Modes modes = kNodes) {
+NodeStanding standing(const View& view, const std::string& node, Modes modes = kNodes) {
   return standings(view, modes, {}).at(node);
 }
 
-void silence(View &view, const std::string &node, std::int64_t since) {
+void silence(View& view, const std::string& node, std::int64_t since) {
   view.nodes[node].ready = Tristate::Unknown;
   view.nodes[node].ready_since = since;
 }
@@ -52,14 +48,13 @@ TEST(CandidateTest, EveryHealthyNodeCarries) {
 }
 
 TEST(CandidateTest, OnlyNodesTheEndpointsReachCarry) {
-  EXPECT_EQ(carrying(three_nodes(), kNodes, {},
-                     {.everywhere = false, .nodes = {"n2", "n9"}}),
+  EXPECT_EQ(carrying(three_nodes(), kNodes, {}, {.everywhere = false, .nodes = {"n2", "n9"}}),
             Names{"n2"});
 }
 
 struct Rule {
   std::string_view name;
-  void (*set)(model::Node &);
+  void (*set)(model::Node&);
   Reason reason;
   std::string_view detail;
 };
@@ -84,29 +79,24 @@ INSTANTIATE_TEST_SUITE_P(
     Rules, NodeRuleTest,
     testing::Values(
         Rule{"NotReady",
-             [](model::Node &node) {
+             [](model::Node& node) {
                node.ready = Tristate::False;
                node.ready_reason = "KubeletNotReady";
                node.ready_message = "PLEG is not healthy";
              },
              Reason::NotReady, "KubeletNotReady: PLEG is not healthy"},
-        Rule{"NetworkUnavailable",
-             [](model::Node &node) { node.network_unavailable = true; },
-             Reason::NetworkUnavailable,
-             "condition NetworkUnavailable is True"},
+        Rule{"NetworkUnavailable", [](model::Node& node) { node.network_unavailable = true; },
+             Reason::NetworkUnavailable, "condition NetworkUnavailable is True"},
         Rule{"Excluded",
-             [](model::Node &node) {
-               node.meta.labels[std::string{kExcludeLabel}] = "";
-             },
-             Reason::Excluded,
-             "label node.kubernetes.io/exclude-from-external-load-balancers"},
+             [](model::Node& node) { node.meta.labels[std::string{kExcludeLabel}] = ""; },
+             Reason::Excluded, "label node.kubernetes.io/exclude-from-external-load-balancers"},
         Rule{"OutOfService",
-             [](model::Node &node) {
+             [](model::Node& node) {
                node.taints = {"node.kubernetes.io/out-of-service"};
                node.meta.labels[std::string{kDrainKey}] = "true";
              },
              Reason::OutOfService, "taint node.kubernetes.io/out-of-service"}),
-    [](const auto &rule) { return std::string{rule.param.name}; });
+    [](const auto& rule) { return std::string{rule.param.name}; });
 
 TEST(CandidateTest, TheExcludeLabelCanBeIgnored) {
   View view = three_nodes();
@@ -151,8 +141,7 @@ TEST(CandidateTest, TheLastCandidateIsKeptWhenItsKubeletFallsSilent) {
 TEST(CandidateTest, OfALocalServiceTheLastNodeWithAnEndpointIsKept) {
   View view = three_nodes();
   silence(view, "n2", 1'000);
-  EXPECT_EQ(carrying(view, kNodes, {}, {.everywhere = false, .nodes = {"n2"}}),
-            Names{"n2"});
+  EXPECT_EQ(carrying(view, kNodes, {}, {.everywhere = false, .nodes = {"n2"}}), Names{"n2"});
 }
 
 TEST(CandidateTest, WhenOverHalfFallSilentWithinAMinuteAllOfThemAreKept) {
@@ -192,14 +181,10 @@ TEST(CandidateTest, WhereTheConditionTellsNoTimeOurOwnMemoryCounts) {
   View view = three_nodes();
   silence(view, "n2", 0);
   silence(view, "n3", 0);
+  EXPECT_EQ(carrying(view, kNodes, {.silent_since = {{"n2", 10}, {"n3", 500}}, .leaving = {}}),
+            Names{"n1"});
   EXPECT_EQ(
-      carrying(view, kNodes,
-               {.silent_since = {{"n2", 10}, {"n3", 500}}, .leaving = {}}),
-      Names{"n1"});
-  EXPECT_EQ(carrying(view, kNodes,
-                     {.silent_since = {{"n2", 10}, {"n3", 20}}, .leaving = {}})
-                .size(),
-            3U);
+      carrying(view, kNodes, {.silent_since = {{"n2", 10}, {"n3", 20}}, .leaving = {}}).size(), 3U);
 }
 
 TEST(DrainTest, EverySignOfADrainIsSeen) {
@@ -218,8 +203,7 @@ TEST(DrainTest, EverySignOfADrainIsSeen) {
   node.meta.labels["network.kubesphere.io/drain"] = "true";
   EXPECT_EQ(drain_sign(node, nullptr), "label network.kubesphere.io/drain");
   node.meta.annotations["network.kubesphere.io/drain"] = "true";
-  EXPECT_EQ(drain_sign(node, nullptr),
-            "annotation network.kubesphere.io/drain");
+  EXPECT_EQ(drain_sign(node, nullptr), "annotation network.kubesphere.io/drain");
 }
 
 TEST(DrainTest, ADrainingNodeLeavesAndDrainBeatsNotReady) {
@@ -233,9 +217,7 @@ TEST(DrainTest, ADrainingNodeLeavesAndDrainBeatsNotReady) {
 TEST(DrainTest, WhileItsHoldTimeRunsItCarriesAndIsMarked) {
   View view = three_nodes();
   view.nodes["n2"].meta.labels["network.kubesphere.io/drain"] = "true";
-  EXPECT_EQ(
-      carrying(view, kNodes, {.silent_since = {}, .leaving = {"n2"}}).size(),
-      3U);
+  EXPECT_EQ(carrying(view, kNodes, {.silent_since = {}, .leaving = {"n2"}}).size(), 3U);
   EXPECT_TRUE(standing(view, "n2").marked);
 }
 
@@ -245,9 +227,7 @@ TEST(DrainTest, TheLastNodeStaysAndGoesBeforeASilentOne) {
   view.nodes["n2"].meta.labels["network.kubesphere.io/drain"] = "true";
   silence(view, "n3", 1'000);
   view.nodes["n4"] = view.nodes["n1"];
-  EXPECT_EQ(
-      carrying(view, kNodes, {}, {.everywhere = false, .nodes = {"n1", "n2"}}),
-      Names{"n2"});
+  EXPECT_EQ(carrying(view, kNodes, {}, {.everywhere = false, .nodes = {"n1", "n2"}}), Names{"n2"});
 }
 
 TEST(RackTest, WithAsPerRackNextHopsLieInOurRack) {
@@ -267,18 +247,14 @@ TEST(RackTest, WithAsPerRackNextHopsLieInOurRack) {
 }
 
 TEST(NextHopTest, TheInternalIpOfTheFamilyIsTaken) {
-  const model::Node node =
-      test::node("n1", {"172.30.0.11", "fe80::11", "fd00:30::11"});
-  EXPECT_EQ(next_hop_of(node, Family::V4, false, kNodes).address,
-            test::address("172.30.0.11"));
-  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address,
-            test::address("fd00:30::11"))
+  const model::Node node = test::node("n1", {"172.30.0.11", "fe80::11", "fd00:30::11"});
+  EXPECT_EQ(next_hop_of(node, Family::V4, false, kNodes).address, test::address("172.30.0.11"));
+  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address, test::address("fd00:30::11"))
       << "never a link-local one";
 }
 
 TEST(NextHopTest, WithoutAnAddressOfTheFamilyTheNodeCannotCarry) {
-  const NextHop none =
-      next_hop_of(test::node("n1", {"172.30.0.11"}), Family::V6, false, kNodes);
+  const NextHop none = next_hop_of(test::node("n1", {"172.30.0.11"}), Family::V6, false, kNodes);
   EXPECT_EQ(none.address, std::nullopt);
   EXPECT_EQ(none.missing, "no IPv6 InternalIP");
 }
@@ -294,16 +270,12 @@ TEST(NextHopTest, InSelfModeOurOwnNodeIsTheSessionsLocalAddress) {
 
 TEST(NextHopTest, TheAnnotationBeatsAllOfIt) {
   model::Node node = test::node("n1", {"172.30.0.11", "fd00:30::11"});
-  node.meta.annotations[std::string{kNextHopAnnotation}] =
-      " 10.9.0.1 , fd09::1";
-  EXPECT_EQ(next_hop_of(node, Family::V4, true, kSelf).address,
-            test::address("10.9.0.1"));
+  node.meta.annotations[std::string{kNextHopAnnotation}] = " 10.9.0.1 , fd09::1";
+  EXPECT_EQ(next_hop_of(node, Family::V4, true, kSelf).address, test::address("10.9.0.1"));
   EXPECT_FALSE(next_hop_of(node, Family::V4, true, kSelf).own_address);
-  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address,
-            test::address("fd09::1"));
+  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address, test::address("fd09::1"));
   node.meta.annotations[std::string{kNextHopAnnotation}] = "10.9.0.1";
-  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address,
-            test::address("fd00:30::11"))
+  EXPECT_EQ(next_hop_of(node, Family::V6, false, kNodes).address, test::address("fd00:30::11"))
       << "a family it does not name is not its business";
 }
 
@@ -313,21 +285,18 @@ TEST(NextHopTest, AnAnnotationOfNoUseTakesTheNodeOutAndSaysWhy) {
     node.meta.annotations[std::string{kNextHopAnnotation}] = text;
     return next_hop_of(node, family, false, kNodes).missing;
   };
-  EXPECT_EQ(
-      missing("10.9.0.999", Family::V4),
-      "annotation network.kubesphere.io/next-hop: 10.9.0.999 is no address");
+  EXPECT_EQ(missing("10.9.0.999", Family::V4),
+            "annotation network.kubesphere.io/next-hop: 10.9.0.999 is no address");
   EXPECT_EQ(missing("127.0.0.1", Family::V4),
             "annotation network.kubesphere.io/next-hop: 127.0.0.1 is loopback");
   EXPECT_EQ(missing("fe80::1", Family::V6),
             "annotation network.kubesphere.io/next-hop: fe80::1 is link-local");
-  EXPECT_EQ(
-      missing("0.0.0.0", Family::V4),
-      "annotation network.kubesphere.io/next-hop: 0.0.0.0 is unspecified");
-  EXPECT_EQ(
-      missing("224.0.0.1", Family::V4),
-      "annotation network.kubesphere.io/next-hop: 224.0.0.1 is multicast");
+  EXPECT_EQ(missing("0.0.0.0", Family::V4),
+            "annotation network.kubesphere.io/next-hop: 0.0.0.0 is unspecified");
+  EXPECT_EQ(missing("224.0.0.1", Family::V4),
+            "annotation network.kubesphere.io/next-hop: 224.0.0.1 is multicast");
   EXPECT_EQ(missing("", Family::V4), "");
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

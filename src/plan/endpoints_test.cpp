@@ -12,7 +12,7 @@ using model::TrafficPolicy;
 using Nodes = std::set<std::string>;
 using test::Health;
 
-Endpoints look(const View &view, Family family = Family::V4) {
+Endpoints look(const View& view, Family family = Family::V4) {
   return endpoints_of(view, test::named("default/web"), family);
 }
 
@@ -25,11 +25,9 @@ TEST(EndpointsTest, WithoutASliceThereIsNone) {
 
 TEST(EndpointsTest, APodInTwoSlicesCountsOnceAndReadyWins) {
   View view;
-  test::put(view, test::slice(
-                      "default/web-1", "web",
-                      {{"n1", "10.1.0.1", Health::Down}, {"n2", "10.2.0.1"}}));
-  test::put(view, test::slice("default/web-2", "web",
-                              {{"n1", "10.1.0.1", Health::Ready}}));
+  test::put(view, test::slice("default/web-1", "web",
+                              {{"n1", "10.1.0.1", Health::Down}, {"n2", "10.2.0.1"}}));
+  test::put(view, test::slice("default/web-2", "web", {{"n1", "10.1.0.1", Health::Ready}}));
   const Endpoints found = look(view);
   EXPECT_EQ(found.ready, 2U);
   EXPECT_EQ(found.serving, 0U);
@@ -38,8 +36,7 @@ TEST(EndpointsTest, APodInTwoSlicesCountsOnceAndReadyWins) {
 
 TEST(EndpointsTest, OnlyTheFamilyOfTheAddressCounts) {
   View view;
-  test::put(view, test::slice("default/web-6", "web", {{"n1", "fd00::1"}},
-                              Family::V6));
+  test::put(view, test::slice("default/web-6", "web", {{"n1", "fd00::1"}}, Family::V6));
   EXPECT_EQ(look(view, Family::V4).ready, 0U);
   EXPECT_FALSE(look(view, Family::V4).any_slice);
   EXPECT_EQ(look(view, Family::V6).ready, 1U);
@@ -60,35 +57,31 @@ TEST(ReachTest, ClusterReachesEveryNodeWhileOneEndpointIsReady) {
 
 TEST(ReachTest, ClusterReachesEveryNodeWhileOneStillServesAndNoneIsReady) {
   View view;
-  test::put(view, test::slice("default/web-1", "web",
-                              {{"n1", "10.1.0.1", Health::Serving}}));
+  test::put(view, test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Serving}}));
   EXPECT_TRUE(reach_of(TrafficPolicy::Cluster, look(view)).everywhere);
-  test::put(view, test::slice("default/web-1", "web",
-                              {{"n1", "10.1.0.1", Health::Down}}));
+  test::put(view, test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
   EXPECT_TRUE(reach_of(TrafficPolicy::Cluster, look(view)).is_empty());
 }
 
 TEST(ReachTest, LocalReachesNodesWithAReadyEndpoint) {
   View view;
   test::put(view, test::slice("default/web-1", "web",
-                              {{"n1", "10.1.0.1"},
-                               {"n2", "10.2.0.1", Health::Serving}}));
+                              {{"n1", "10.1.0.1"}, {"n2", "10.2.0.1", Health::Serving}}));
   EXPECT_EQ(reach_of(TrafficPolicy::Local, look(view)).nodes, Nodes{"n1"});
 }
 
 TEST(ReachTest, LocalFallsBackToServingOnesOnlyIfNoNodeHasAReadyOne) {
   View view;
-  test::put(view, test::slice("default/web-1", "web",
-                              {{"n1", "10.1.0.1", Health::Down},
-                               {"n2", "10.2.0.1", Health::Serving}}));
+  test::put(view,
+            test::slice("default/web-1", "web",
+                        {{"n1", "10.1.0.1", Health::Down}, {"n2", "10.2.0.1", Health::Serving}}));
   EXPECT_EQ(reach_of(TrafficPolicy::Local, look(view)).nodes, Nodes{"n2"});
 }
 
 TEST(ReachTest, AnEndpointWithoutANodeCountsForClusterOnly) {
   View view;
-  test::put(view, test::slice(
-                      "default/web-1", "web",
-                      {{"", "10.1.0.1"}, {"n2", "10.2.0.1", Health::Serving}}));
+  test::put(view, test::slice("default/web-1", "web",
+                              {{"", "10.1.0.1"}, {"n2", "10.2.0.1", Health::Serving}}));
   EXPECT_EQ(reach_of(TrafficPolicy::Local, look(view)).nodes, Nodes{"n2"});
 }
 
@@ -100,5 +93,5 @@ TEST(ReachTest, OfServicesThatShareAnAddressItIsTheUnion) {
   EXPECT_TRUE(both.covers("n9"));
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

@@ -15,12 +15,11 @@ using test::Scene;
 // The words that a person reads. A change here is a change of what Porter says:
 // read it as that person.
 class ExplainTest : public testing::Test {
-protected:
-  [[nodiscard]] Explanation
-  explained(std::string_view service = "default/web") {
+ protected:
+  [[nodiscard]] Explanation explained(std::string_view service = "default/web") {
     scene.run();
-    return explain(scene.view, scene.assigner, scene.announcer,
-                   test::named(service), scene.unix_now);
+    return explain(scene.view, scene.assigner, scene.announcer, test::named(service),
+                   scene.unix_now);
   }
   [[nodiscard]] std::string text(std::string_view service = "default/web") {
     return "\n" + to_text(explained(service));
@@ -72,8 +71,7 @@ TEST_F(ExplainTest, PoolFull) {
     scene.put(wanting);
     scene.run();
   }
-  scene.put(test::slice("shop/cart-1", "cart",
-                        {{"n1", "10.1.0.1"}, {"n2", "10.2.0.1"}}));
+  scene.put(test::slice("shop/cart-1", "cart", {{"n1", "10.1.0.1"}, {"n2", "10.2.0.1"}}));
   scene.run();
   scene.pass(14 * 60);
   EXPECT_EQ(text("shop/cart"), R"(
@@ -91,8 +89,7 @@ waiting since 14 minutes; tried again on every change, no restart needed.
 
 TEST_F(ExplainTest, NoReadyEndpoint) {
   scene.usual();
-  scene.put(
-      test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
+  scene.put(test::slice("default/web-1", "web", {{"n1", "10.1.0.1", Health::Down}}));
   EXPECT_EQ(text(), R"(
 default/web has 192.0.2.0, but it is not announced.
   ok    ours            annotation lb.kubesphere.io/v1alpha1: porter
@@ -240,18 +237,15 @@ TEST_F(ExplainTest, BothFamiliesSayOnceWhatIsAlike) {
   scene.usual();
   scene.put(test::eip("lan6", "2001:db8::/120"));
   model::BgpPeer peer = test::peer("tor-a", "172.30.0.1");
-  peer.families.push_back({.family = Family::V6,
-                           .send_max = 10,
-                           .receive = false,
-                           .graceful_restart = true});
+  peer.families.push_back(
+      {.family = Family::V6, .send_max = 10, .receive = false, .graceful_restart = true});
   scene.put(peer);
   model::Service dual = test::service("default/dual");
   dual.families = {Family::V4, Family::V6};
   dual.family_policy = model::IpFamilyPolicy::RequireDualStack;
   scene.put(dual);
   scene.put(test::slice("default/dual-4", "dual", {{"n1", "10.1.0.1"}}));
-  scene.put(
-      test::slice("default/dual-6", "dual", {{"n1", "fd01::1"}}, Family::V6));
+  scene.put(test::slice("default/dual-6", "dual", {{"n1", "fd01::1"}}, Family::V6));
   EXPECT_EQ(text("default/dual"), R"(
 default/dual is announced at 192.0.2.1 and 2001:db8:: to 1 peer.
   ok    ours            annotation lb.kubesphere.io/v1alpha1: porter
@@ -268,22 +262,17 @@ default/dual is announced at 192.0.2.1 and 2001:db8:: to 1 peer.
 
 TEST_F(ExplainTest, AMistypedNameIsGuessed) {
   scene.usual();
-  EXPECT_EQ(
-      text("default/wep"),
-      "\nThere is no Service default/wep.\nfix: did you mean default/web?\n");
-  EXPECT_EQ(
-      text("shop/web"),
-      "\nThere is no Service shop/web.\nfix: did you mean default/web?\n");
+  EXPECT_EQ(text("default/wep"),
+            "\nThere is no Service default/wep.\nfix: did you mean default/web?\n");
+  EXPECT_EQ(text("shop/web"), "\nThere is no Service shop/web.\nfix: did you mean default/web?\n");
   EXPECT_FALSE(explained("shop/web").is_known);
 }
 
 TEST_F(ExplainTest, WithoutAClockTimesAreDates) {
   scene.usual();
-  const Explanation found = explain(scene.view, scene.assigner, scene.announcer,
-                                    test::named("default/web"));
-  EXPECT_NE(to_text(found).find("since 1970-01-01T00:33:20Z"),
-            std::string::npos)
-      << to_text(found);
+  const Explanation found =
+      explain(scene.view, scene.assigner, scene.announcer, test::named("default/web"));
+  EXPECT_NE(to_text(found).find("since 1970-01-01T00:33:20Z"), std::string::npos) << to_text(found);
 }
 
 TEST_F(ExplainTest, TheTreeHasTheSameFacts) {
@@ -300,5 +289,5 @@ TEST_F(ExplainTest, TheTreeHasTheSameFacts) {
   EXPECT_EQ(tree["links"].items()[3]["name"].text(), "endpoints");
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

@@ -58,10 +58,8 @@ TEST(PathIdsTest, AMemoryThatContradictsItselfIsPassedOver) {
 TEST(PathIdsTest, BeyondTheLimitOnlyThoseInUseAreKept) {
   PathIds ids;
   for (std::uint32_t i = 0; i <= PathIds::kMax; ++i)
-    (void)ids.give(
-        Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + i));
-  const Address used =
-      Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + 5);
+    (void)ids.give(Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + i));
+  const Address used = Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + 5);
   const auto id = ids.find(used);
   ids.trim({used});
   EXPECT_EQ(ids.size(), 1U);
@@ -71,15 +69,13 @@ TEST(PathIdsTest, BeyondTheLimitOnlyThoseInUseAreKept) {
 RC_GTEST_PROP(PathIdsTest, NoTwoNextHopsShareAnIdentifier, ()) {
   PathIds ids;
   std::map<bgp::PathId, Address> seen;
-  for (const auto low : *rc::gen::container<std::vector<std::uint16_t>>(
-           rc::gen::arbitrary<std::uint16_t>())) {
-    const Address next_hop =
-        Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + low);
-    const auto [known, is_first] =
-        seen.emplace(ids.give(next_hop).id, next_hop);
+  for (const auto low :
+       *rc::gen::container<std::vector<std::uint16_t>>(rc::gen::arbitrary<std::uint16_t>())) {
+    const Address next_hop = Address::from_number(Family::V6, (Uint128{0xfd00} << 112U) + low);
+    const auto [known, is_first] = seen.emplace(ids.give(next_hop).id, next_hop);
     RC_ASSERT(known->second == next_hop);
   }
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

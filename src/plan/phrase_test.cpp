@@ -9,8 +9,7 @@ namespace {
 TEST(PhraseTest, ListsNameAFewAndCountTheRest) {
   EXPECT_EQ(listed(std::vector<std::string>{}), "");
   EXPECT_EQ(listed(std::vector<std::string>{"n1", "n2"}, 2), "n1, n2");
-  EXPECT_EQ(listed(std::vector<std::string>{"n1", "n2", "n3", "n4"}, 2),
-            "n1, n2 and 2 more");
+  EXPECT_EQ(listed(std::vector<std::string>{"n1", "n2", "n3", "n4"}, 2), "n1, n2 and 2 more");
   EXPECT_EQ(listed(std::set<std::string>{"b", "a"}), "a, b");
 }
 
@@ -38,5 +37,5 @@ TEST(PhraseTest, WithoutAClockTimesAreDatesAndUnknownOnesNothing) {
   EXPECT_EQ(ago_words(0, 0), "");
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

@@ -13,30 +13,27 @@ namespace {
 using model::NextHopMode;
 
 class SessionPlanTest : public testing::Test {
-protected:
+ protected:
   SessionPlanTest() {
     view.identity.node = "n1";
     test::put(view, test::node("n1", {"172.30.0.11", "fd00:30::11"}));
     test::put(view, test::conf());
     test::put(view, test::peer("tor-a", "172.30.0.1"));
   }
-  model::BgpConf &conf() { return view.bgp_confs["default"]; }
-  model::BgpPeer &peer() { return view.bgp_peers["tor-a"]; }
-  model::Node &node() { return view.nodes["n1"]; }
+  model::BgpConf& conf() { return view.bgp_confs["default"]; }
+  model::BgpPeer& peer() { return view.bgp_peers["tor-a"]; }
+  model::Node& node() { return view.nodes["n1"]; }
 
-  [[nodiscard]] PeerOutcome plan(const std::string &name = "tor-a") const {
+  [[nodiscard]] PeerOutcome plan(const std::string& name = "tor-a") const {
     return plan_peer(view, session_ground(view), view.bgp_peers.at(name));
   }
-  [[nodiscard]] PeerSpec spec() const {
-    return plan().spec.value_or(PeerSpec{});
-  }
-  [[nodiscard]] PeerOutcome
-  plan_of_conf(const std::string &name = "default") const {
+  [[nodiscard]] PeerSpec spec() const { return plan().spec.value_or(PeerSpec{}); }
+  [[nodiscard]] PeerOutcome plan_of_conf(const std::string& name = "default") const {
     return plan_conf(view, session_ground(view), name);
   }
   // Why no session runs.
   void expect_idle(Reason reason, std::string_view message,
-                   const std::string &name = "tor-a") const {
+                   const std::string& name = "tor-a") const {
     const PeerOutcome outcome = plan(name);
     EXPECT_EQ(to_string(outcome.reason), to_string(reason));
     EXPECT_EQ(outcome.message, message);
@@ -53,14 +50,13 @@ TEST_F(SessionPlanTest, APlainPeerIsAPlainSession) {
   EXPECT_EQ(found.ttl, 1);
   EXPECT_EQ(found.min_ttl, 0);
   EXPECT_EQ(found.password, "");
-  const bgp::PeerConfig &config = found.config;
+  const bgp::PeerConfig& config = found.config;
   EXPECT_EQ(config.open.local_as, Asn{65'000});
   EXPECT_EQ(config.open.remote_as, Asn{65'001});
   EXPECT_EQ(config.open.id, RouterId{0x0a000001});
   EXPECT_EQ(config.open.hold_time, 90);
   EXPECT_EQ(config.open.families, (bgp::Families{.v4 = true, .v6 = false}));
-  EXPECT_EQ(config.open.add_path_send,
-            (bgp::Families{.v4 = true, .v6 = false}));
+  EXPECT_EQ(config.open.add_path_send, (bgp::Families{.v4 = true, .v6 = false}));
   EXPECT_TRUE(config.open.add_path_receive.none());
   EXPECT_EQ(config.dial, bgp::PeerConfig::Dial::Active);
   EXPECT_TRUE(config.single_hop);
@@ -70,8 +66,7 @@ TEST_F(SessionPlanTest, APlainPeerIsAPlainSession) {
   EXPECT_EQ(config.encoding.send_max_v4, 10U);
   EXPECT_EQ(config.encoding.mode, bgp::Encoding::Mode::Nodes);
   EXPECT_EQ(config.received.own_addresses,
-            (std::vector{test::address("172.30.0.11"),
-                         test::address("fd00:30::11")}));
+            (std::vector{test::address("172.30.0.11"), test::address("fd00:30::11")}));
   EXPECT_EQ(config.received.own_id, RouterId{0x0a000001});
   EXPECT_EQ(to_string(plan().reason), "NotEstablished");
   EXPECT_EQ(plan().message, "Idle towards 172.30.0.1, AS 65001");
@@ -87,10 +82,8 @@ TEST_F(SessionPlanTest, TimersLimitsAndTransportAreTakenOver) {
   peer().allow_own_as = 2;
   peer().max_prefixes_v4 = 7;
   peer().max_prefixes_cease = true;
-  peer().families.push_back({.family = Family::V6,
-                             .send_max = 0,
-                             .receive = true,
-                             .graceful_restart = true});
+  peer().families.push_back(
+      {.family = Family::V6, .send_max = 0, .receive = true, .graceful_restart = true});
   const PeerSpec found = spec();
   EXPECT_EQ(found.remote_port, 1790);
   EXPECT_EQ(found.local_address, "eth1");
@@ -101,30 +94,24 @@ TEST_F(SessionPlanTest, TimersLimitsAndTransportAreTakenOver) {
   EXPECT_EQ(found.config.received.allow_own_as, 2U);
   EXPECT_EQ(found.config.received.max_v4, 7U);
   EXPECT_EQ(found.config.received.when_full, bgp::AdjRibIn::WhenFull::Cease);
-  EXPECT_EQ(found.config.open.families,
-            (bgp::Families{.v4 = true, .v6 = true}));
-  EXPECT_EQ(found.config.open.add_path_send,
-            (bgp::Families{.v4 = true, .v6 = false}))
+  EXPECT_EQ(found.config.open.families, (bgp::Families{.v4 = true, .v6 = true}));
+  EXPECT_EQ(found.config.open.add_path_send, (bgp::Families{.v4 = true, .v6 = false}))
       << "sendMax 0 is off";
-  EXPECT_EQ(found.config.open.add_path_receive,
-            (bgp::Families{.v4 = false, .v6 = true}));
+  EXPECT_EQ(found.config.open.add_path_receive, (bgp::Families{.v4 = false, .v6 = true}));
   EXPECT_EQ(found.config.encoding.send_max_v6, 1U);
 }
 
-TEST_F(SessionPlanTest,
-       GracefulRestartIsThePeersElseTheConfsElseTwentySeconds) {
+TEST_F(SessionPlanTest, GracefulRestartIsThePeersElseTheConfsElseTwentySeconds) {
   EXPECT_EQ(spec().config.open.restart_time, 20);
-  EXPECT_EQ(spec().config.open.restart_families,
-            (bgp::Families{.v4 = true, .v6 = false}));
-  conf().graceful_restart =
-      model::GracefulRestart{.enabled = true, .restart_time = 60};
+  EXPECT_EQ(spec().config.open.restart_families, (bgp::Families{.v4 = true, .v6 = false}));
+  conf().graceful_restart = model::GracefulRestart{.enabled = true, .restart_time = 60};
   EXPECT_EQ(spec().config.open.restart_time, 60);
-  peer().graceful_restart = model::GracefulRestart{
-      .enabled = true, .restart_time = 0, .notification_enabled = true};
+  peer().graceful_restart =
+      model::GracefulRestart{.enabled = true, .restart_time = 0, .notification_enabled = true};
   EXPECT_EQ(spec().config.open.restart_time, 90) << "0 is the hold time";
   EXPECT_TRUE(spec().config.open.restart_notification);
-  peer().graceful_restart = model::GracefulRestart{
-      .enabled = true, .restart_time = 5'000, .helper_only = true};
+  peer().graceful_restart =
+      model::GracefulRestart{.enabled = true, .restart_time = 5'000, .helper_only = true};
   EXPECT_EQ(spec().config.open.restart_time, 4'095) << "12 bits";
   EXPECT_TRUE(spec().config.open.restart_families.none());
   EXPECT_TRUE(spec().config.helper);
@@ -191,18 +178,14 @@ TEST_F(SessionPlanTest, ModesAreThoseOfThePeersThatRunHere) {
 
 TEST_F(SessionPlanTest, ASelectorNeedsOurNode) {
   peer().node_selector =
-      model::Selector{{{.key = "leaf",
-                        .op = model::Requirement::Operator::In,
-                        .values = {"1"}}}};
-  expect_idle(Reason::NotThisNode,
-              "nodeSelector leaf=1 does not match node n1");
+      model::Selector{{{.key = "leaf", .op = model::Requirement::Operator::In, .values = {"1"}}}};
+  expect_idle(Reason::NotThisNode, "nodeSelector leaf=1 does not match node n1");
   node().meta.labels["leaf"] = "1";
   EXPECT_TRUE(plan().spec.has_value());
   view.nodes.clear();
   EXPECT_FALSE(plan().spec.has_value());
   view.identity.node.clear();
-  expect_idle(Reason::NotThisNode,
-              "it has a nodeSelector, and porter was started without --node");
+  expect_idle(Reason::NotThisNode, "it has a nodeSelector, and porter was started without --node");
   peer().node_selector.reset();
   EXPECT_TRUE(plan().spec.has_value());
 }
@@ -218,11 +201,9 @@ TEST_F(SessionPlanTest, ThePeerIsLeftToTheCniOrGoing) {
 TEST_F(SessionPlanTest, WithoutABgpConfThereIsNoSession) {
   const model::BgpConf other = test::conf("lab");
   view.bgp_confs.clear();
-  expect_idle(Reason::NoBgpConf,
-              "there is no BgpConf, so there is no local AS");
+  expect_idle(Reason::NoBgpConf, "there is no BgpConf, so there is no local AS");
   test::put(view, other);
-  expect_idle(Reason::NoBgpConf,
-              "no BgpConf is named \"default\" (found: lab)");
+  expect_idle(Reason::NoBgpConf, "no BgpConf is named \"default\" (found: lab)");
   EXPECT_EQ(plan().fix, "rename BgpConf lab to \"default\"");
 }
 
@@ -231,8 +212,7 @@ TEST_F(SessionPlanTest, APolicyThatMayFilterKeepsEverySessionDown) {
   const PeerOutcome outcome = plan();
   EXPECT_EQ(outcome.reason, Reason::PolicyNotSupported);
   EXPECT_FALSE(outcome.spec.has_value());
-  EXPECT_NE(outcome.fix.find("network.kubesphere.io/ignore-policy=true"),
-            std::string::npos);
+  EXPECT_NE(outcome.fix.find("network.kubesphere.io/ignore-policy=true"), std::string::npos);
   EXPECT_EQ(plan_of_conf().reason, Reason::PolicyNotSupported);
   conf().meta.annotations["network.kubesphere.io/ignore-policy"] = "true";
   EXPECT_TRUE(plan().spec.has_value());
@@ -248,16 +228,13 @@ TEST_F(SessionPlanTest, OfTwoWithTheSameNeighbourTheOlderWins) {
               "a-late");
   EXPECT_TRUE(plan("tor-a").spec.has_value());
   view.bgp_peers["a-late"].remote_port = 1790;
-  EXPECT_TRUE(plan("a-late").spec.has_value())
-      << "another port is another session";
+  EXPECT_TRUE(plan("a-late").spec.has_value()) << "another port is another session";
 }
 
 TEST_F(SessionPlanTest, TheSameNeighbourOnAnotherNodeIsNoDuplicate) {
   test::put(view, test::peer("tor-b", "172.30.0.1"));
   peer().node_selector =
-      model::Selector{{{.key = "leaf",
-                        .op = model::Requirement::Operator::Exists,
-                        .values = {}}}};
+      model::Selector{{{.key = "leaf", .op = model::Requirement::Operator::Exists, .values = {}}}};
   EXPECT_TRUE(plan("tor-b").spec.has_value());
 }
 
@@ -274,16 +251,15 @@ TEST_F(SessionPlanTest, ThePasswordComesFromTheSecretInPortersNamespace) {
   peer().auth_secret = model::SecretRef{.name = "bgp", .key = "md5"};
   expect_idle(Reason::SecretMissing, "there is no Secret porter-system/bgp");
   EXPECT_EQ(plan().fix, "create Secret porter-system/bgp with the key md5");
-  model::Secret &secret = view.secrets[test::named("porter-system/bgp")];
+  model::Secret& secret = view.secrets[test::named("porter-system/bgp")];
   secret.data["other"] = "x";
-  expect_idle(Reason::SecretMissing,
-              "Secret porter-system/bgp has no key md5 (it has: other)");
+  expect_idle(Reason::SecretMissing, "Secret porter-system/bgp has no key md5 (it has: other)");
   secret.data["md5"] = "";
-  expect_idle(Reason::SecretMissing,
-              "key md5 of Secret porter-system/bgp is empty");
+  expect_idle(Reason::SecretMissing, "key md5 of Secret porter-system/bgp is empty");
   secret.data["md5"] = std::string(81, 'x');
-  expect_idle(Reason::SecretMissing, "key md5 of Secret porter-system/bgp has "
-                                     "81 octets; TCP MD5 takes at most 80");
+  expect_idle(Reason::SecretMissing,
+              "key md5 of Secret porter-system/bgp has "
+              "81 octets; TCP MD5 takes at most 80");
   secret.data["md5"] = "s3cret";
   EXPECT_EQ(spec().password, "s3cret");
   peer().auth_secret.reset();
@@ -324,8 +300,7 @@ TEST_F(SessionPlanTest, TheRouterIdIsTheNodesOwnWhereTheConfHasNone) {
 
 TEST_F(SessionPlanTest, OneRouterIdForSeveralPeeringNodesIsIgnored) {
   test::put(view, test::node("n2", {"172.30.0.12"}));
-  EXPECT_EQ(to_string(spec().config.open.id), "10.0.0.1")
-      << "porter run on one node peers alone";
+  EXPECT_EQ(to_string(spec().config.open.id), "10.0.0.1") << "porter run on one node peers alone";
   view.identity.default_mode = NextHopMode::Self;
   EXPECT_EQ(to_string(spec().config.open.id), "172.30.0.11")
       << "without a nodeSelector every speaker peers";
@@ -336,8 +311,7 @@ TEST_F(SessionPlanTest, OneRouterIdForSeveralPeeringNodesIsIgnored) {
             "and each needs its own");
   view.identity.default_mode = NextHopMode::Nodes;
   peer().node_selector = model::Selector{};
-  EXPECT_EQ(to_string(spec().config.open.id), "172.30.0.11")
-      << "a selector that names both";
+  EXPECT_EQ(to_string(spec().config.open.id), "172.30.0.11") << "a selector that names both";
 }
 
 TEST_F(SessionPlanTest, TheConfThatCountsIsReadyAndOthersSayWhyNot) {
@@ -345,11 +319,9 @@ TEST_F(SessionPlanTest, TheConfThatCountsIsReadyAndOthersSayWhyNot) {
   EXPECT_EQ(plan_of_conf().message, "AS 65000, router id 10.0.0.1");
   test::put(view, test::conf("lab"));
   EXPECT_EQ(plan_of_conf("lab").reason, Reason::NotDefault);
-  EXPECT_EQ(plan_of_conf("lab").message,
-            "BgpConf default counts, this one does not");
+  EXPECT_EQ(plan_of_conf("lab").message, "BgpConf default counts, this one does not");
   view.bgp_confs.erase("default");
-  EXPECT_EQ(plan_of_conf("lab").message,
-            "only the BgpConf named \"default\" counts");
+  EXPECT_EQ(plan_of_conf("lab").message, "only the BgpConf named \"default\" counts");
   view.bgp_confs["lab"].meta.written_as = model::ApiVersion::V1alpha1;
   EXPECT_EQ(plan_of_conf("lab").message,
             "AS 65000, router id 10.0.0.1; counts as the default: the only "
@@ -361,9 +333,10 @@ TEST_F(SessionPlanTest, TheConfThatCountsIsReadyAndOthersSayWhyNot) {
 
 TEST_F(SessionPlanTest, FieldsWithoutEffectAreSaidAndTheSessionRuns) {
   peer().port_forward = true;
-  EXPECT_EQ(plan().message, "Idle towards 172.30.0.1, AS 65001; FieldIgnored: "
-                            "transport.portForward needs the "
-                            "cluster release (porter speaker)");
+  EXPECT_EQ(plan().message,
+            "Idle towards 172.30.0.1, AS 65001; FieldIgnored: "
+            "transport.portForward needs the "
+            "cluster release (porter speaker)");
   EXPECT_TRUE(plan().spec.has_value());
 }
 
@@ -374,9 +347,8 @@ TEST_F(SessionPlanTest, WhatTheSessionSaysIsPassedOn) {
   view.sessions["tor-a"].state = bgp::State::Active;
   view.sessions["tor-a"].why = "hold timer expired (we sent 4/0)";
   EXPECT_EQ(plan().reason, Reason::NotEstablished);
-  EXPECT_EQ(
-      plan().message,
-      "Active towards 172.30.0.1, AS 65001: hold timer expired (we sent 4/0)");
+  EXPECT_EQ(plan().message,
+            "Active towards 172.30.0.1, AS 65001: hold timer expired (we sent 4/0)");
 }
 
 TEST_F(SessionPlanTest, GracefulShutdownIsThePeersOrTheConfs) {
@@ -389,9 +361,7 @@ TEST_F(SessionPlanTest, GracefulShutdownIsThePeersOrTheConfs) {
 }
 
 TEST_F(SessionPlanTest, WeListenWhereASessionMayCome) {
-  const auto listen = [&](bool any) {
-    return plan_listen(session_ground(view), any);
-  };
+  const auto listen = [&](bool any) { return plan_listen(session_ground(view), any); };
   EXPECT_EQ(listen(false), std::nullopt);
   ASSERT_TRUE(listen(true).has_value());
   EXPECT_EQ(listen(true)->port, 179);
@@ -401,5 +371,5 @@ TEST_F(SessionPlanTest, WeListenWhereASessionMayCome) {
   EXPECT_EQ(listen(true), std::nullopt);
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan

@@ -16,32 +16,26 @@ model::ObjectKey key(Kind kind, std::string_view name) {
 }
 
 class StatusTest : public testing::Test {
-protected:
-  StatusTest() : writer{scene.view, scene.assigner, scene.announcer} {
-    scene.usual();
-  }
+ protected:
+  StatusTest() : writer{scene.view, scene.assigner, scene.announcer} { scene.usual(); }
   // The document as YAML; "" where there is nothing new, "gone" where it is to
   // be forgotten.
   std::string write(Kind kind, std::string_view name) {
     scene.run();
     const auto wanted = writer.write(key(kind, name), scene.unix_now);
-    if (!wanted)
-      return "";
+    if (!wanted) return "";
     return wanted->status ? to_yaml(*wanted->status) : "gone";
   }
   Tree document(Kind kind, std::string_view name) {
     scene.run();
-    const auto wanted =
-        StatusWriter{scene.view, scene.assigner, scene.announcer}.write(
-            key(kind, name), scene.unix_now);
-    if (!wanted || !wanted->status)
-      return {};
+    const auto wanted = StatusWriter{scene.view, scene.assigner, scene.announcer}.write(
+        key(kind, name), scene.unix_now);
+    if (!wanted || !wanted->status) return {};
     return Tree::map().set("status", *wanted->status);
   }
-  static Tree condition(const Tree &document, std::string_view type) {
-    for (const Tree &item : document.at_path("status.conditions").items()) {
-      if (item["type"].text() == type)
-        return item;
+  static Tree condition(const Tree& document, std::string_view type) {
+    for (const Tree& item : document.at_path("status.conditions").items()) {
+      if (item["type"].text() == type) return item;
     }
     return {};
   }
@@ -51,17 +45,15 @@ protected:
 
 TEST_F(StatusTest, OfAServiceItShowsTheAddressAndBothConditions) {
   const Tree found = document(Kind::Service, "default/web");
-  const Tree &ingress = found.at_path("status.loadBalancer.ingress");
+  const Tree& ingress = found.at_path("status.loadBalancer.ingress");
   ASSERT_EQ(ingress.items().size(), 1U);
   EXPECT_EQ(ingress.items()[0]["ip"].text(), "192.0.2.0");
   EXPECT_EQ(ingress.items()[0]["ipMode"].text(), "VIP");
-  EXPECT_EQ(condition(found, "network.kubesphere.io/Assigned")["status"].text(),
-            "True");
+  EXPECT_EQ(condition(found, "network.kubesphere.io/Assigned")["status"].text(), "True");
   const Tree announced = condition(found, "network.kubesphere.io/Announced");
   EXPECT_EQ(announced["status"].text(), "True");
   EXPECT_EQ(announced["reason"].text(), "Announced");
-  EXPECT_EQ(announced["message"].text(),
-            "192.0.2.0 via 3 next hops: n1, n2, n3");
+  EXPECT_EQ(announced["message"].text(), "192.0.2.0 via 3 next hops: n1, n2, n3");
   EXPECT_EQ(announced["lastTransitionTime"].text(), "1970-01-01T00:33:20Z");
 }
 
@@ -72,11 +64,9 @@ TEST_F(StatusTest, WhatDidNotChangeIsNotWrittenAgainAndKeepsItsTime) {
   scene.drop_node("n3");
   const std::string changed = write(Kind::Service, "default/web");
   EXPECT_NE(changed.find("via 2 next hops"), std::string::npos);
-  EXPECT_EQ(changed.find("00:34:20Z"), std::string::npos)
-      << "still True since before";
+  EXPECT_EQ(changed.find("00:34:20Z"), std::string::npos) << "still True since before";
   scene.drop_slice("default/web-1");
-  EXPECT_NE(write(Kind::Service, "default/web").find("00:34:20Z"),
-            std::string::npos)
+  EXPECT_NE(write(Kind::Service, "default/web").find("00:34:20Z"), std::string::npos)
       << "False since now";
 }
 
@@ -85,9 +75,7 @@ TEST_F(StatusTest, AnAddressThatIsNotRecordedIsNotShown) {
   scene.put(test::service("default/new"));
   const Tree found = document(Kind::Service, "default/new");
   EXPECT_TRUE(found.at_path("status.loadBalancer.ingress").is_null());
-  EXPECT_EQ(
-      condition(found, "network.kubesphere.io/Announced")["status"].text(),
-      "False");
+  EXPECT_EQ(condition(found, "network.kubesphere.io/Announced")["status"].text(), "False");
 }
 
 TEST_F(StatusTest, AServiceWithoutAnAddressSaysWhy) {
@@ -95,11 +83,8 @@ TEST_F(StatusTest, AServiceWithoutAnAddressSaysWhy) {
   wanting.meta.annotations["eip.porter.kubesphere.io/v1alpha2"] = "edge";
   scene.put(wanting);
   const Tree found = document(Kind::Service, "default/odd");
-  EXPECT_EQ(condition(found, "network.kubesphere.io/Assigned")["reason"].text(),
-            "PoolNotFound");
-  EXPECT_EQ(
-      condition(found, "network.kubesphere.io/Announced")["reason"].text(),
-      "NoAddress");
+  EXPECT_EQ(condition(found, "network.kubesphere.io/Assigned")["reason"].text(), "PoolNotFound");
+  EXPECT_EQ(condition(found, "network.kubesphere.io/Announced")["reason"].text(), "NoAddress");
 }
 
 TEST_F(StatusTest, WhatIsGoneIsForgottenOnce) {
@@ -119,7 +104,7 @@ TEST_F(StatusTest, ForeignServicesAreNotSpokenAbout) {
 
 TEST_F(StatusTest, OfAnEipItHasOpenElbsFields) {
   const Tree found = document(Kind::Eip, "lan");
-  const Tree &status = found["status"];
+  const Tree& status = found["status"];
   EXPECT_EQ(status["usage"].text(), "1");
   EXPECT_EQ(status["poolSize"].text(), "256");
   EXPECT_EQ(status["poolSizeText"].text(), "256");
@@ -136,8 +121,7 @@ TEST_F(StatusTest, AnImmensePoolIsCountedExactlyInText) {
   scene.put(test::eip("all", "::/0"));
   const Tree found = document(Kind::Eip, "all");
   EXPECT_EQ(found.at_path("status.poolSize").text(), "9223372036854775807");
-  EXPECT_EQ(found.at_path("status.poolSizeText").text(),
-            "340282366920938463463374607431768211456");
+  EXPECT_EQ(found.at_path("status.poolSizeText").text(), "340282366920938463463374607431768211456");
   EXPECT_FALSE(found.at_path("status.v4").as_bool());
 }
 
@@ -145,13 +129,11 @@ TEST_F(StatusTest, AnEipSaysWhyItIsNotReady) {
   model::Eip pool = test::eip("lan", "192.0.2.0/24");
   pool.disable = true;
   scene.put(pool);
-  EXPECT_EQ(condition(document(Kind::Eip, "lan"), "Ready")["reason"].text(),
-            "Disabled");
+  EXPECT_EQ(condition(document(Kind::Eip, "lan"), "Ready")["reason"].text(), "Disabled");
   EXPECT_FALSE(document(Kind::Eip, "lan").at_path("status.ready").as_bool());
   pool.meta.deleting = true;
   scene.put(pool);
-  EXPECT_EQ(condition(document(Kind::Eip, "lan"), "Ready")["reason"].text(),
-            "Deleting");
+  EXPECT_EQ(condition(document(Kind::Eip, "lan"), "Ready")["reason"].text(), "Deleting");
   scene.put(test::eip("lan", "192.0.2.0/24"));
   scene.put(test::eip("lan2", "192.0.2.128/25"));
   const Tree overlap = condition(document(Kind::Eip, "lan"), "Ready");
@@ -174,11 +156,9 @@ TEST_F(StatusTest, AnObjectThatIsNotUsableSaysWhereAndWhatStaysInForce) {
             "pools.yaml:14: spec.address: 192.0.2.0/33: prefix length must be "
             "0 to 32; the last "
             "good version stays in force");
-  scene.view.problems[key(Kind::BgpPeer, "odd")] =
-      scene.view.problems[key(Kind::Eip, "lan")];
-  EXPECT_NE(condition(document(Kind::BgpPeer, "odd"), "Accepted")["message"]
-                .text()
-                .find("nothing of it is in force"),
+  scene.view.problems[key(Kind::BgpPeer, "odd")] = scene.view.problems[key(Kind::Eip, "lan")];
+  EXPECT_NE(condition(document(Kind::BgpPeer, "odd"), "Accepted")["message"].text().find(
+                "nothing of it is in force"),
             std::string::npos);
 }
 
@@ -198,13 +178,11 @@ TEST_F(StatusTest, AWarningLeavesTheObjectAccepted) {
 
 TEST_F(StatusTest, OfABgpConfItSaysWhatEachNodeUses) {
   const Tree found = document(Kind::BgpConf, "default");
-  EXPECT_EQ(found.at_path("status.nodesConfStatus.local.routerId").text(),
-            "10.0.0.1");
+  EXPECT_EQ(found.at_path("status.nodesConfStatus.local.routerId").text(), "10.0.0.1");
   EXPECT_EQ(found.at_path("status.nodesConfStatus.local.as").text(), "65000");
   EXPECT_EQ(condition(found, "Ready")["status"].text(), "True");
   scene.put(test::conf("lab"));
-  EXPECT_EQ(condition(document(Kind::BgpConf, "lab"), "Ready")["reason"].text(),
-            "NotDefault");
+  EXPECT_EQ(condition(document(Kind::BgpConf, "lab"), "Ready")["reason"].text(), "NotDefault");
 }
 
 TEST_F(StatusTest, OfABgpPeerItHasOpenElbsShape) {
@@ -213,7 +191,7 @@ TEST_F(StatusTest, OfABgpPeerItHasOpenElbsShape) {
   seen.sent_v4 = 7;
   scene.see(seen);
   const Tree found = document(Kind::BgpPeer, "tor-a");
-  const Tree &state = found.at_path("status.nodesPeerStatus.local.peerState");
+  const Tree& state = found.at_path("status.nodesPeerStatus.local.peerState");
   EXPECT_EQ(state["neighborAddress"].text(), "172.30.0.1");
   EXPECT_EQ(state["peerAs"].text(), "65001");
   EXPECT_EQ(state["localAs"].text(), "65000");
@@ -221,8 +199,7 @@ TEST_F(StatusTest, OfABgpPeerItHasOpenElbsShape) {
   EXPECT_EQ(state["routerId"].text(), "172.30.0.1");
   EXPECT_EQ(state["sessionState"].text(), "ESTABLISHED");
   EXPECT_EQ(state["flops"].text(), "2");
-  const Tree &timers =
-      found.at_path("status.nodesPeerStatus.local.timersState");
+  const Tree& timers = found.at_path("status.nodesPeerStatus.local.timersState");
   EXPECT_EQ(timers["negotiatedHoldTime"].text(), "90");
   EXPECT_TRUE(timers["negotiatedHoldTime"].is_string());
   EXPECT_EQ(timers["keepaliveInterval"].text(), "30");
@@ -237,9 +214,8 @@ TEST_F(StatusTest, APeerThatDoesNotRunSaysWhy) {
   scene.put(peer);
   const Tree found = document(Kind::BgpPeer, "tor-b");
   EXPECT_TRUE(found.at_path("status.nodesPeerStatus").is_null());
-  EXPECT_EQ(condition(found, "Established")["reason"].text(),
-            "DuplicateNeighbor");
+  EXPECT_EQ(condition(found, "Established")["reason"].text(), "DuplicateNeighbor");
 }
 
-} // namespace
-} // namespace porter::plan
+}  // namespace
+}  // namespace porter::plan
