@@ -207,8 +207,9 @@ TEST_F(AnnouncementTest, ALayer2PoolIsNotAnnouncedByThisRelease) {
   scene.run();
   EXPECT_EQ(scene.next_hops("192.0.2.0"), "");
   const Announcement found = scene.announcement("default/web");
-  if (found.address == test::address("192.0.2.0"))
+  if (found.address == test::address("192.0.2.0")) {
     EXPECT_EQ(to_string(found.reason), "ProtocolUnavailable");
+  }
 }
 
 TEST(AnnouncementSelfTest, InSelfModeANodeWithoutALocalEndpointTellsNothing) {

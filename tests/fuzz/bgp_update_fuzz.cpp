@@ -12,7 +12,8 @@ void expect(bool claim) {
 
 // The first octet of an input chooses the session.
 UpdateContext context_of(std::uint8_t choice) {
-  const auto bit = [choice](unsigned index) { return ((choice >> index) & 1U) != 0; };
+  const unsigned bits = choice;
+  const auto bit = [bits](unsigned index) { return ((bits >> index) & 1U) != 0; };
   return {.kind = bit(0) ? PeerKind::Internal : PeerKind::External,
           .as_width = bit(1) ? AsWidth::Two : AsWidth::Four,
           .families = {.v4 = !bit(2), .v6 = !bit(3)},

@@ -121,7 +121,7 @@ class Network {
         last{};  // arrival of the latest octets per receiver: a stream keeps order
   };
   struct Flight {
-    enum class What : std::uint8_t { Dial, Answer, Octets, End } what{};
+    enum class What : std::uint8_t { Dial, Answer, Data, End } what{};
     std::size_t to = 0;
     ConnId cable = 0;
     unsigned dial = 0;
@@ -199,10 +199,8 @@ class Network {
       }
       if (taken.empty()) return;
       const std::size_t octets = taken.size();
-      launch({.what = Flight::What::Octets,
-              .to = 1 - side,
-              .cable = cable,
-              .octets = std::move(taken)});
+      launch(
+          {.what = Flight::What::Data, .to = 1 - side, .cable = cable, .octets = std::move(taken)});
       perform(side, peer.written(cable, octets, now_));
     }
   }
@@ -210,7 +208,7 @@ class Network {
   void launch(Flight flight) {
     if (weather_.swallows && flight.what != Flight::What::Dial) return;
     TimePoint at = now_ + weather_.delay + std::chrono::milliseconds{roll(20)};
-    if (flight.what == Flight::What::Octets || flight.what == Flight::What::End) {
+    if (flight.what == Flight::What::Data || flight.what == Flight::What::End) {
       if (const auto found = cables_.find(flight.cable); found != cables_.end()) {
         at = std::max(at, found->second.last[flight.to]);
         found->second.last[flight.to] = at;
@@ -223,7 +221,7 @@ class Network {
     switch (flight.what) {
       case Flight::What::Dial: land_dial(flight); break;
       case Flight::What::Answer: land_answer(flight); break;
-      case Flight::What::Octets:
+      case Flight::What::Data:
         if (is_open(flight))
           tell(flight.to, Received{.conn = flight.cable, .bytes = flight.octets});
         break;
@@ -367,8 +365,8 @@ TEST_P(BgpSimulation, NeverSpinsWhileThePeerIsAway) {
 
 INSTANTIATE_TEST_SUITE_P(All, BgpSimulation,
                          testing::Values(Recovery::Plain, Recovery::GracefulRestart),
-                         [](const auto& info) {
-                           return info.param == Recovery::Plain ? "Plain" : "GracefulRestart";
+                         [](const auto& each) {
+                           return each.param == Recovery::Plain ? "Plain" : "GracefulRestart";
                          });
 
 }  // namespace
