@@ -135,10 +135,10 @@ void Allocator::load(const model::EipAddress& record) {
   if (!lease.holders.empty() || !lease.kept.empty()) return;
   lease.eip = record.eip;
   lease.created = record.meta.created;
+  lease.share_key = record.share_key;
   if (record.retain_until != 0) {
     set_kept(record.address, lease, record.services, record.retain_until);
   } else {
-    lease.share_key = record.share_key;
     for (const model::Holder& holder : record.services) {
       if (by_holder_[holder.service].insert(record.address).second)
         lease.holders.push_back({.holder = holder, .recorded = true, .since = record.meta.created});
@@ -224,6 +224,7 @@ void Allocator::set_share_key(const Address& address, const std::string& key) {
 void Allocator::reserve(const Address& address, const std::vector<model::Holder>& services) {
   Lease& lease = open(address);
   std::vector<model::NamespacedName> reserved_for;
+  reserved_for.reserve(services.size());
   for (const model::Holder& holder : services)
     reserved_for.push_back(holder.service);
   set_reserved(address, lease, std::move(reserved_for));

@@ -40,7 +40,7 @@ struct Lease {
   bool reserved = false;            // a person wrote an EipAddress for it …
   std::vector<model::NamespacedName> reserved_for;  // … naming these Services
   bool releasing = false;  // free but for the record's answer; nobody gets it before
-  TimePoint released_at{};
+  TimePoint released_at;
   std::int64_t created = 0;    // Unix seconds
   std::uint64_t revision = 0;  // of the last record sent; 0: as it was loaded
   std::uint64_t answered = 0;
@@ -61,8 +61,8 @@ class Allocator {
   // A lately released address is passed over while others are free: clients and routers remember
   // it.
   static constexpr Duration kCooling = std::chrono::seconds{60};
-  static constexpr std::size_t kMostCooling =
-      65'536;  // beyond, the longest released ones are forgotten
+  // So many at most; beyond, the longest released ones are like any other again.
+  static constexpr std::size_t kMostCooling = 16'384;
 
   void set_pool(const model::Eip& eip);
   void drop_pool(const std::string& name);

@@ -7,6 +7,13 @@
 #include <fmt/format.h>
 
 namespace porter::ipam {
+namespace {
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kChunk =
+    10'000'000'000'000'000'000U;  // the largest power of ten in 64 bits
+
+}  // namespace
 
 Count Count::of(const Range& range) {
   Count count{range.span()};
@@ -30,14 +37,12 @@ Count& Count::operator-=(const Count& other) {
 }
 
 std::int64_t Count::clamped() const {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   if (high_ > 0 || low_ > static_cast<Uint128>(kMost)) return kMost;
   return static_cast<std::int64_t>(low_);
 }
 
-// Schoolbook division by the largest power of ten in 64 bits, limb by limb.
+// Schoolbook division by kChunk, limb by limb.
 std::string to_string(const Count& count) {
-  constexpr std::uint64_t kChunk = 10'000'000'000'000'000'000U;
   std::array<std::uint64_t, 3> limbs{count.high_, static_cast<std::uint64_t>(count.low_ >> 64U),
                                      static_cast<std::uint64_t>(count.low_)};
   std::string text;

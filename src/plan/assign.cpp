@@ -16,6 +16,7 @@ namespace porter::plan {
 namespace {
 
 constexpr std::size_t kMostTold = 5;
+constexpr std::int64_t kLongestSleep = 86'400;  // seconds; far from what a TimePoint can hold
 
 bool same_addresses(const model::Eip& left, const model::Eip& right) {
   return left.addresses == right.addresses && left.exclude == right.exclude &&
@@ -175,11 +176,10 @@ bool Assigner::has_work() const {
 }
 
 TimePoint Assigner::deadline() const {
-  constexpr std::int64_t kLongest = 86'400;
   const std::int64_t expiry = allocator_.next_expiry();
   if (stepped_at_ == kNever || expiry == ipam::kForEver) return kNever;
   const std::int64_t wait = expiry <= unix_stepped_at_ ? 0 : expiry - unix_stepped_at_;
-  return stepped_at_ + std::chrono::seconds{std::min(wait, kLongest)};
+  return stepped_at_ + std::chrono::seconds{std::min(wait, kLongestSleep)};
 }
 
 void Assigner::step(TimePoint now, std::int64_t unix_now, std::size_t budget, Changes& out) {

@@ -47,6 +47,7 @@ struct Assignment {
 class Assigner {
  public:
   explicit Assigner(const View& view);
+  ~Assigner() = default;
   Assigner(const Assigner&) = delete;
   Assigner& operator=(const Assigner&) = delete;
 

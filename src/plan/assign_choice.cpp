@@ -121,7 +121,7 @@ Result<Choice, Refusal> Chooser::choose(const model::Service& service, Family fa
   const Wish& wish = wish_of(service);
   if (const auto asked = wish.address(family)) return choose_asked(service, *asked);
   const Candidates from = candidates(service, family);
-  if (auto choice = choose_preferred(service, from, preferred)) return *choice;
+  if (auto choice = choose_preferred(service, family, from, preferred)) return *choice;
   if (auto choice = choose_joining(service, family, from)) return *choice;
   for (const model::Eip* const eip : from.eips) {
     const std::string& name = eip->meta.name.name;
@@ -158,10 +158,11 @@ Result<Choice, Refusal> Chooser::choose_asked(const model::Service& service,
   return Failure<Refusal>{std::move(*refusal)};
 }
 
-std::optional<Choice> Chooser::choose_preferred(const model::Service& service,
+std::optional<Choice> Chooser::choose_preferred(const model::Service& service, Family family,
                                                 const Candidates& from,
                                                 const std::vector<Address>& preferred) const {
   for (const Address& address : preferred) {
+    if (address.family() != family) continue;
     for (const model::Eip* const eip : from.eips) {
       const ipam::Pool* const pool = allocator_.pool(eip->meta.name.name);
       if (pool->gives(address) && allocator_.is_open_to(address, service.meta.name))
@@ -192,26 +193,34 @@ std::optional<Choice> Chooser::choose_joining(const model::Service& service, Fam
 }
 
 std::optional<Choice> Chooser::restore(const model::Service& service, Family family) const {
-  const Wish& wish = wish_of(service);
+  const auto asked = wish_of(service).address(family);
   for (const model::Ingress& ingress : service.ingress) {
     const Result<Address> address = Address::parse(ingress.ip);
-    if (!address || address->family() != family) continue;
-    if (wish.address(family) && *wish.address(family) != *address) continue;
+    if (!address || address->family() != family || asked.value_or(*address) != *address) continue;
     if (objection(service, *address)) continue;
-    const ipam::Lease* const lease = allocator_.lease(*address);
-    const model::Eip* legal = nullptr;
-    for (const model::Eip* const eip : order_.eips) {
-      const std::string& name = eip->meta.name.name;
-      if (!eip->contains(*address) || (eip->meta.deleting && eip->evict)) continue;
-      if (lease != nullptr && !lease->holders.empty() && lease->eip != name) continue;
-      if (!wish.request.pools.empty() && !wish.names_pool(name)) continue;
-      if (wish.request.protocol && *wish.request.protocol != eip->protocol) continue;
-      if (policy_bar(*eip, service) == Bar::None) return Choice{.address = *address, .eip = name};
-      if (legal == nullptr) legal = eip;
-    }
-    if (legal != nullptr) return Choice{.address = *address, .eip = legal->meta.name.name};
+    if (const model::Eip* const eip = legal_pool(service, *address))
+      return Choice{.address = *address, .eip = eip->meta.name.name};
   }
   return std::nullopt;
+}
+
+// A pool from which the Service may hold the address; one that would give it today, if there is
+// one.
+const model::Eip* Chooser::legal_pool(const model::Service& service, const Address& address) const {
+  const Wish& wish = wish_of(service);
+  const ipam::Lease* const lease = allocator_.lease(address);
+  const bool is_held = lease != nullptr && !lease->holders.empty();
+  const model::Eip* legal = nullptr;
+  for (const model::Eip* const eip : order_.eips) {
+    const std::string& name = eip->meta.name.name;
+    if (!eip->contains(address) || (eip->meta.deleting && eip->evict)) continue;
+    if (is_held && lease->eip != name) continue;
+    if (!wish.request.pools.empty() && !wish.names_pool(name)) continue;
+    if (wish.request.protocol.value_or(eip->protocol) != eip->protocol) continue;
+    if (policy_bar(*eip, service) == Bar::None) return eip;
+    if (legal == nullptr) legal = eip;
+  }
+  return legal;
 }
 
 const model::Eip* Chooser::home_for(const model::Service& service, const Address& address,
@@ -240,26 +249,22 @@ std::string Chooser::outside_policy(const model::Service& service, const Address
   return {};
 }
 
-std::optional<ipam::Sharer> Chooser::sharer(const model::NamespacedName& service,
-                                            const Address& address) const {
-  const auto object = view_.services.find(service);
-  const auto known = known_.find(service);
-  if (object == view_.services.end() || known == known_.end()) return std::nullopt;
-  return ipam::Sharer{.service = &object->second,
-                      .share_key = known->second.wish.request.share_key,
-                      .asks = known->second.wish.asks_for(address)};
+ipam::Sharer Chooser::sharer(const model::Service& service, const Address& address) const {
+  const Wish& wish = wish_of(service);
+  return {.service = &service, .share_key = wish.request.share_key, .asks = wish.asks_for(address)};
 }
 
-// A holder that is about to go, or to be shown out, still counts: its leaving wakes who waits.
+// With those that hold it; one that is gone stands in nobody's way, and is about to be shown out.
 std::optional<ipam::Collision> Chooser::collision(const model::Service& service,
                                                   const Address& address,
                                                   const ipam::Lease& lease) const {
   ipam::Sharing sharing;
   for (const ipam::Lease::Held& held : lease.holders) {
-    if (const auto other = sharer(held.holder.service, address))
-      static_cast<void>(sharing.admit(*other));
+    const auto other = view_.services.find(held.holder.service);
+    if (other != view_.services.end())
+      static_cast<void>(sharing.admit(sharer(other->second, address)));
   }
-  return sharing.collision(*sharer(service.meta.name, address));
+  return sharing.collision(sharer(service, address));
 }
 
 std::optional<Refusal> Chooser::objection(const model::Service& service,

@@ -70,9 +70,8 @@ class Chooser {
   // What of today's policy would not give the Service this address; empty: nothing.
   [[nodiscard]] std::string outside_policy(const model::Service& service, const Address& address,
                                            const model::Eip& eip) const;
-  // As it stands on this address; none for a Service that is gone.
-  [[nodiscard]] std::optional<ipam::Sharer> sharer(const model::NamespacedName& service,
-                                                   const Address& address) const;
+  // The Service as it stands on this address.
+  [[nodiscard]] ipam::Sharer sharer(const model::Service& service, const Address& address) const;
 
   static constexpr std::size_t kMostJoinsTried = 64;  // addresses under one share key
 
@@ -96,11 +95,13 @@ class Chooser {
 
   [[nodiscard]] Result<Choice, Refusal> choose_asked(const model::Service& service,
                                                      const Address& address) const;
-  [[nodiscard]] std::optional<Choice> choose_preferred(const model::Service& service,
+  [[nodiscard]] std::optional<Choice> choose_preferred(const model::Service& service, Family family,
                                                        const Candidates& from,
                                                        const std::vector<Address>& preferred) const;
   [[nodiscard]] std::optional<Choice> choose_joining(const model::Service& service, Family family,
                                                      const Candidates& from) const;
+  [[nodiscard]] const model::Eip* legal_pool(const model::Service& service,
+                                             const Address& address) const;
   // None: it can be taken now, or joined.
   [[nodiscard]] std::optional<Refusal> objection(const model::Service& service,
                                                  const Address& address) const;

@@ -392,6 +392,22 @@ TEST_F(Retain, DoesNotKeepWhatItsServiceLeft) {
   EXPECT_EQ(world.stored.size(), 1U);
 }
 
+TEST(RetainDualStack, KeepsAnAddressOfAFamilyForThatFamilyOnly) {
+  World world;
+  auto lan = eip("lan", {"192.0.2.0/31", "2001:db8::/127"});
+  lan.reclaim = model::Eip::Reclaim::Retain;
+  world.put(lan);
+  auto six = service("shop/web");
+  six.families = {Family::V6};
+  world.put(six);
+  world.run();
+  world.drop_service("shop/web");
+  world.run();
+  world.put(service("shop/web"));
+  world.run();
+  EXPECT_EQ(world.told("shop/web"), "192.0.2.0");
+}
+
 TEST(RetainForEver, HasNoEnd) {
   World world;
   auto lan = eip("lan", {"192.0.2.0/31"});

@@ -64,6 +64,7 @@ std::string not_ours(const View& view, const model::Service& service, Reason rea
                          view.identity.load_balancer_class);
     case Reason::ForeignStatus: {
       std::vector<std::string> shown;
+      shown.reserve(service.ingress.size());
       for (const model::Ingress& ingress : service.ingress)
         shown.push_back(ingress.ip.empty() ? ingress.hostname : ingress.ip);
       shown.resize(std::min<std::size_t>(shown.size(), 3));

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::size_t kMostPoolsTold = 3;
 
+// The reason nearest to an address first: a disabled pool would do once it is enabled, one for
+// another namespace would not.
+constexpr std::array kNearest{Reason::PoolDisabled, Reason::ProtocolMismatch,
+                              Reason::ProtocolUnavailable, Reason::FamilyUnavailable};
+
 std::string told(std::vector<std::string> texts) {
   const std::size_t more = texts.size() > kMostPoolsTold ? texts.size() - kMostPoolsTold : 0;
   texts.resize(texts.size() - more);
@@ -22,12 +27,8 @@ std::string told(std::vector<std::string> texts) {
   return text;
 }
 
-// The reason nearest to an address: a disabled pool would do once it is enabled, one for another
-// namespace would not.
 Reason best_reason(const std::vector<Reason>& reasons) {
-  constexpr std::array kOrder{Reason::PoolDisabled, Reason::ProtocolMismatch,
-                              Reason::ProtocolUnavailable, Reason::FamilyUnavailable};
-  for (const Reason reason : kOrder) {
+  for (const Reason reason : kNearest) {
     if (std::find(reasons.begin(), reasons.end(), reason) != reasons.end()) return reason;
   }
   return Reason::NoPool;

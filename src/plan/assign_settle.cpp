@@ -27,7 +27,8 @@ void Assigner::settle_address(const Address& address, const Turn& turn) {
     if (objection && find_home(holder.service, address))
       objection = alone(holder.service, address, lease->eip);
     if (!objection) {
-      const auto collision = sharing.admit(*chooser().sharer(holder.service, address));
+      const ipam::Sharer sharer = chooser().sharer(view_.services.at(holder.service), address);
+      const auto collision = sharing.admit(sharer);
       if (!collision) continue;
       objection =
           Objection{.cause = Objection::Cause::Sharing, .why = words::collision(*collision)};

@@ -85,6 +85,7 @@ std::string to_text(const Wish& wish, const model::Service& service) {
   std::string text;
   if (!request.addresses.empty()) {
     std::vector<std::string> addresses;
+    addresses.reserve(request.addresses.size());
     for (const Address& address : request.addresses)
       addresses.push_back(to_string(address));
     text = fmt::format("{} ({})", fmt::join(addresses, " and "),
@@ -94,6 +95,7 @@ std::string to_text(const Wish& wish, const model::Service& service) {
     text = "any address";
   } else {
     std::vector<std::string_view> families;
+    families.reserve(wish.families.size());
     for (const Family family : wish.families)
       families.push_back(to_string(family));
     text = fmt::format("any {} address", fmt::join(families, " and "));

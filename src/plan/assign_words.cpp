@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::size_t kMostNames = 5;
 constexpr std::size_t kMostRanges = 3;
+constexpr std::array<std::string_view, 13> kNumberWords{"none", "one",    "two",   "three", "four",
+                                                        "five", "six",    "seven", "eight", "nine",
+                                                        "ten",  "eleven", "twelve"};
 
 std::string number_word(const ipam::Count& count) {
-  constexpr std::array<std::string_view, 13> kWords{"none", "one",    "two",   "three", "four",
-                                                    "five", "six",    "seven", "eight", "nine",
-                                                    "ten",  "eleven", "twelve"};
   const std::int64_t number = count.clamped();
-  if (number < static_cast<std::int64_t>(kWords.size()))
-    return std::string{kWords[static_cast<std::size_t>(number)]};
+  if (number < static_cast<std::int64_t>(kNumberWords.size()))
+    return std::string{kNumberWords[static_cast<std::size_t>(number)]};
   return to_string(count);
 }
 
@@ -122,7 +122,7 @@ std::string free_one(const ipam::Allocator& allocator, const model::Eip& eip, Fa
   const std::string& name = eip.meta.name.name;
   const ipam::Pool* const pool = allocator.pool(name);
   const ipam::Count count = pool != nullptr ? pool->usable(family) : ipam::Count{};
-  const std::string widen = fmt::format("add a pool or widen one (kubectl edit eip {})", name);
+  std::string widen = fmt::format("add a pool or widen one (kubectl edit eip {})", name);
   if (count.is_zero()) return widen;
   if (count == ipam::Count{1}) return widen + ", free the one";
   return fmt::format("{}, free one of the {}", widen, number_word(count));
@@ -184,7 +184,7 @@ std::string collision_fix(const ipam::Collision& collision) {
 
 std::string holders(const ipam::Lease& lease) {
   if (!lease.holders.empty()) {
-    const std::string first = model::to_string(lease.holders.front().holder.service);
+    std::string first = model::to_string(lease.holders.front().holder.service);
     if (lease.holders.size() == 1) return first;
     return fmt::format("{} (with {} more)", first, lease.holders.size() - 1);
   }
