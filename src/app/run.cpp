@@ -287,10 +287,10 @@ io::HttpResponse Run::answer(const io::HttpRequest& request) {
 // What is wrong with the folder and the store, for `porter status`.
 std::vector<local::Trouble> Run::troubles() const {
   std::vector<local::Trouble> all;
-  if (store_.trouble())
-    all.push_back({.object = "state", .reason = "NotWritable", .message = *store_.trouble()});
-  if (folder_.trouble())
-    all.push_back({.object = "manifests", .reason = "NotReadable", .message = *folder_.trouble()});
+  if (const auto& trouble = store_.trouble())
+    all.push_back({.object = "state", .reason = "NotWritable", .message = *trouble});
+  if (const auto& trouble = folder_.trouble())
+    all.push_back({.object = "manifests", .reason = "NotReadable", .message = *trouble});
   for (const manifests::FileProblem& each : folder_.file_problems()) {
     const std::string place =
         each.problem.line == 0 ? each.file : fmt::format("{}:{}", each.file, each.problem.line);

@@ -15,26 +15,32 @@ const Tree& absent() {
   return kAbsent;
 }
 
-// Number of octets of the UTF-8 sequence at the front (RFC 3629), 0 where it is malformed.
+// What may stand at the front of a UTF-8 sequence, and what the second octet may then be: no
+// overlong forms, no surrogates, nothing above U+10FFFF. The rest are 0x80 to 0xbf.
+struct Utf8Row {
+  unsigned lead_low, lead_high, second_low, second_high;
+  std::size_t length;
+};
+constexpr std::array kUtf8Rows{
+    Utf8Row{0xc2, 0xdf, 0x80, 0xbf, 2}, Utf8Row{0xe0, 0xe0, 0xa0, 0xbf, 3},
+    Utf8Row{0xe1, 0xec, 0x80, 0xbf, 3}, Utf8Row{0xed, 0xed, 0x80, 0x9f, 3},
+    Utf8Row{0xee, 0xef, 0x80, 0xbf, 3}, Utf8Row{0xf0, 0xf0, 0x90, 0xbf, 4},
+    Utf8Row{0xf1, 0xf3, 0x80, 0xbf, 4}, Utf8Row{0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+// Number of octets of the UTF-8 sequence at the front (RFC 3629 §4), 0 where it is malformed.
 std::size_t utf8_length(std::string_view text) {
-  const auto octet = [&](std::size_t i) {
+  const auto octet = [&](std::size_t i) -> unsigned {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80U, unsigned high = 0xbfU) {
-    return octet(i) >= low && octet(i) <= high;
   };
   const unsigned lead = octet(0);
   if (lead < 0x80U) return 1;
-  if (lead >= 0xc2U && lead <= 0xdfU) return follows(1) ? 2 : 0;
-  if (lead >= 0xe0U && lead <= 0xefU) {
-    const unsigned low = lead == 0xe0U ? 0xa0U : 0x80U;   // no overlong forms
-    const unsigned high = lead == 0xedU ? 0x9fU : 0xbfU;  // no surrogates
-    return follows(1, low, high) && follows(2) ? 3 : 0;
-  }
-  if (lead >= 0xf0U && lead <= 0xf4U) {
-    const unsigned low = lead == 0xf0U ? 0x90U : 0x80U;
-    const unsigned high = lead == 0xf4U ? 0x8fU : 0xbfU;  // nothing above U+10FFFF
-    return follows(1, low, high) && follows(2) && follows(3) ? 4 : 0;
+  for (const Utf8Row& row : kUtf8Rows) {
+    if (lead < row.lead_low || lead > row.lead_high) continue;
+    if (octet(1) < row.second_low || octet(1) > row.second_high) return 0;
+    for (std::size_t i = 2; i < row.length; ++i) {
+      if (octet(i) < 0x80U || octet(i) > 0xbfU) return 0;
+    }
+    return row.length;
   }
   return 0;
 }

@@ -19,11 +19,16 @@ std::size_t message_end(Bytes octets, std::size_t begin) {
 void AdjRibOut::opened(const Encoding& encoding) {
   closed();
   subscription_ = std::make_unique<Subscription>(groups_, encoding);
-  if (told_before_) withdraw_left_over(encoding);
+  encoding_ = encoding;
+  if (told_before_) withdraw_left_over();
 }
 
-void AdjRibOut::withdraw_left_over(const Encoding& encoding) {
+void AdjRibOut::withdraw_left_over() {
   const Rib& rib = groups_.rib();
+  const Encoding& encoding = encoding_;
+  left_over_at_ = rib.version();
+  begun_.clear();
+  queued_ = 0;
   UpdatePacker packer{rib, encoding};
   std::optional<Prefix> last;
   for (const Nlri& nlri : *told_before_) {
@@ -49,6 +54,7 @@ void AdjRibOut::closed() {
   begun_.clear();
   pulled_.clear();
   message_ = consumed_ = queued_ = 0;
+  pulled_before_ = false;
 }
 
 void AdjRibOut::refresh(Family family) {
@@ -61,6 +67,10 @@ bool AdjRibOut::pending() const {
 
 std::span<const Bytes> AdjRibOut::pull(std::size_t budget) {
   pulled_.clear();
+  // The subscription takes its table now: what left the Rib since opened() would be in neither.
+  if (subscription_ && !pulled_before_ && told_before_ && left_over_at_ != groups_.rib().version())
+    withdraw_left_over();
+  pulled_before_ = subscription_ != nullptr;
   while (subscription_ && (queued_ == 0 || queued_ < budget)) {
     std::shared_ptr<const Chunk> chunk = subscription_->take();
     if (!chunk) break;

@@ -36,10 +36,13 @@ class AdjRibOut final : public RouteSource {
   [[nodiscard]] const Subscription* subscription() const { return subscription_.get(); }
 
  private:
-  void withdraw_left_over(const Encoding& encoding);
+  void withdraw_left_over();
 
   UpdateGroups& groups_;
   std::shared_ptr<const std::vector<Nlri>> told_before_;
+  std::uint64_t left_over_at_ = 0;  // version of the Rib that told_before_ was compared with
+  bool pulled_before_ = false;      // since opened()
+  Encoding encoding_;               // while open
   std::unique_ptr<Subscription> subscription_;
   std::deque<std::shared_ptr<const Chunk>> begun_;
   std::size_t consumed_ = 0;  // of the first chunk

@@ -289,6 +289,25 @@ TEST_F(AdjRibOutTest, AChangeThatIsNotExportedSendsNothing) {
   EXPECT_TRUE(peer.out.pull(kAll).empty());
 }
 
+// After a restart: the peer still has what the last run told it.
+TEST_F(AdjRibOutTest, WhatAnEarlierRunToldIsWithdrawnAlsoIfItLeavesBeforeTheFirstPull) {
+  fill(3);
+  Neighbour last_run{groups};
+  last_run.read();
+  ASSERT_EQ(last_run.receiver.table().size(), 3U);
+
+  rib.set(host(0), {});
+  Neighbour peer{groups};
+  peer.receiver = last_run.receiver;
+  peer.out.told_before(std::make_shared<const std::vector<Nlri>>(std::vector<Nlri>{
+      {.id = 1, .prefix = host(0)}, {.id = 1, .prefix = host(1)}, {.id = 1, .prefix = host(2)}}));
+  peer.out.opened(encoding());
+  rib.set(host(1), {});
+  peer.read();
+  expect_told(peer);
+  EXPECT_EQ(peer.receiver.table().size(), 1U);
+}
+
 TEST_F(AdjRibOutTest, AClosedPeerHasNothingPending) {
   fill(10);
   Neighbour peer{groups};

@@ -53,8 +53,8 @@ void count_in(MessageCounts& to, const MessageCounts& more) {
 }
 
 Connection::Connection(Identity identity, Terms terms, TimePoint now)
-    : identity_{std::move(identity)},
-      terms_{std::move(terms)},
+    : identity_{identity},
+      terms_{terms},
       open_sent_{make_open(terms_.open, terms_.restarting)},
       hold_at_{now + kLargeHold},
       stalled_since_{now} {
@@ -159,8 +159,8 @@ void Connection::send_keepalive(Jitter& jitter, TimePoint now) {
   }
   if (negotiated_.hold_time == 0) return;
   std::chrono::seconds interval{negotiated_.hold_time / 3};
-  if (terms_.keepalive.value_or(0) > 0)
-    interval = std::min(interval, std::chrono::seconds{*terms_.keepalive});
+  if (const unsigned wanted = terms_.keepalive.value_or(0); wanted > 0)
+    interval = std::min(interval, std::chrono::seconds{wanted});
   keepalive_at_ = now + std::max<Duration>(jitter(interval), std::chrono::seconds{1});
 }
 

@@ -161,6 +161,11 @@ struct PeerStatus {
 enum class EditEffect : std::uint8_t { None, Live, NextSession, ResetsSession };
 [[nodiscard]] EditEffect effect_of(const PeerConfig& from, const PeerConfig& to);
 
+// What the session is to be told once it is open: the configuration's part, what the two OPENs
+// agreed on, and the addresses of this connection (api.md 6).
+[[nodiscard]] Encoding encoding_of(const PeerConfig& config, const Negotiated& negotiated,
+                                   const Ends& ends);
+
 class Peer {
  public:
   // `routes` outlives the Peer. `restarting`: what R and F bits of the first OPEN say (api.md 8).

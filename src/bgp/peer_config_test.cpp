@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "bgp/peer.hpp"
 #include "bgp/peer_lab.hpp"
-#include "bgp/peer_machine.hpp"
 
 // What an edit does to a session (api.md 7), and what a session tells its RouteSource (api.md 6).
 namespace porter::bgp {
@@ -21,7 +21,7 @@ struct Edit {
 };
 
 const std::vector<Edit>& edits() {
-  static const std::vector<Edit> all{
+  static const std::vector<Edit> kAll{
       {"nothing", EditEffect::None, [](PeerConfig&) {}},
       {"jitter seed", EditEffect::None, [](PeerConfig& c) { c.jitter_seed = 99; }},
       {"local AS", EditEffect::ResetsSession, [](PeerConfig& c) { c.open.local_as = Asn{65009}; }},
@@ -47,7 +47,7 @@ const std::vector<Edit>& edits() {
       {"connect retry", EditEffect::Live, [](PeerConfig& c) { c.connect_retry = 5; }},
       {"drain", EditEffect::Live, [](PeerConfig& c) { c.encoding.graceful_shutdown = true; }},
   };
-  return all;
+  return kAll;
 }
 
 TEST(PeerConfig, SaysWhatAnEditDoes) {

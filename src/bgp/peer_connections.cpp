@@ -89,12 +89,12 @@ bool Peer::Machine::make_room(Actions& out) {
 }
 
 void Peer::Machine::add(const Connected& connected, Actions& out) {
-  Connection::Terms terms{
+  const Connection::Terms terms{
       .open = config_.open, .keepalive = config_.keepalive, .restarting = restarting_};
   connections_.push_back(std::make_unique<Connection>(
       Connection::Identity{
           .id = connected.conn, .direction = connected.direction, .ends = connected.ends},
-      std::move(terms), now_));
+      terms, now_));
   report(connected.direction == Direction::Outbound ? "connected" : "the peer connected", out);
 }
 

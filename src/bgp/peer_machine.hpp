@@ -13,11 +13,6 @@
 
 namespace porter::bgp {
 
-// What the session is to be told once it is open: the configuration's part, what the two OPENs
-// agreed on, and the addresses of this connection (api.md 6).
-[[nodiscard]] Encoding encoding_of(const PeerConfig& config, const Negotiated& negotiated,
-                                   const Ends& ends);
-
 // The inside of Peer. peer.cpp: events and time; peer_connections.cpp: connections coming,
 // colliding and going; peer_session.cpp: messages and what is sent while Established;
 // peer_config.cpp: edits.

@@ -80,11 +80,12 @@ class Receiver {
       const Bytes value = in.take_bytes(size);
       if (!in.ok()) complain("attribute length");
       if (extended && size < 256) complain("needless extended length");
-      if (type == 14 || type == 15) {
-        if (!first) complain("multiprotocol attribute not first");
+      const bool multiprotocol = type == 14 || type == 15;
+      if (multiprotocol && !first) complain("multiprotocol attribute not first");
+      if (!multiprotocol && type <= last) complain("order of attributes");
+      if (multiprotocol) {
         (type == 14 ? reach : unreach) = value;
       } else {
-        if (type <= last) complain("order of attributes");
         last = type;
         const Bytes whole = attributes.subspan(begin, attributes.size() - in.remaining() - begin);
         path.attributes.insert(path.attributes.end(), whole.begin(), whole.end());
@@ -94,12 +95,14 @@ class Receiver {
     }
     if (!nlri.empty()) announce(Family::V4, nlri, path);
     if (reach) take_reach(*reach, path);
-    if (unreach) {
-      ByteReader value{*unreach};
-      if (value.take<std::uint16_t>() != 2 || value.take<std::uint8_t>() != 1) complain("AFI/SAFI");
-      withdraw(Family::V6, value.take_bytes(value.remaining()));
-    }
+    if (unreach) take_unreach(*unreach);
     return (reach ? 1U : 0U) + (unreach ? 1U : 0U);
+  }
+
+  void take_unreach(Bytes unreach) {
+    ByteReader value{unreach};
+    if (value.take<std::uint16_t>() != 2 || value.take<std::uint8_t>() != 1) complain("AFI/SAFI");
+    withdraw(Family::V6, value.take_bytes(value.remaining()));
   }
 
   void take_reach(Bytes reach, ReceivedPath& path) {

@@ -24,6 +24,7 @@ class Engine {
  public:
   // `unix_now` is the wall clock at `now`, in seconds; wall_clock_is() tells when it was stepped.
   Engine(Identity identity, TimePoint now, std::int64_t unix_now);
+  ~Engine() = default;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "bgp/export_policy.hpp"
-#include "bgp/peer_machine.hpp"
+#include "bgp/peer.hpp"
 
 namespace porter::plan {
 namespace {
