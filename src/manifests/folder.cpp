@@ -63,6 +63,7 @@ io::Task<> Folder::work() {
     bury_due();
     for (const std::string& path : index_.take_reloads())
       look_at(path, FolderIndex::kGrace);
+    say_whole();
     if (may_say_synced()) {
       is_synced_ = true;
       tell(plan::Synced{});
@@ -217,6 +218,13 @@ bool Folder::may_say_synced() {
     if (age_of(read.stamp) < 2 * kYoung) look_at(path, FolderIndex::kGrace);
   }
   return pending_files_.empty();
+}
+
+void Folder::say_whole() {
+  const bool is_whole = is_read_ && index_.is_whole() && !walk_trouble_;
+  if (is_whole == is_whole_ || has_work()) return;
+  is_whole_ = is_whole;
+  tell(plan::SourceWhole{is_whole});
 }
 
 void Folder::tell(plan::Fact fact) {

@@ -97,6 +97,7 @@ class Folder {
   void bury_due();
   void bury(const std::string& path);
   [[nodiscard]] bool may_say_synced();
+  void say_whole();
   void tell(plan::Fact fact);
   void log_file_problems(const std::string& path);
   void wake() { timer_.cancel(); }
@@ -156,6 +157,7 @@ class Folder {
   unsigned waited_ = 0;
   bool is_read_ = false;  // the whole folder, once
   bool is_synced_ = false;
+  bool is_whole_ = true;  // as last told
 };
 
 }  // namespace porter::manifests

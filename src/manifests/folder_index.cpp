@@ -264,6 +264,22 @@ void FolderIndex::finish(TimePoint now, Duration grace) {
   reading_ = Reading{};
   if (file.objects.size() > seen && file.is_whole) set_deadline(file, now + grace);
   if (!file.is_whole) tell_unbacked(file);
+  note_whole(file);
+}
+
+// An object that was refused is one that exists: its last good version counts, or nothing does.
+void FolderIndex::note_whole(const File& file) {
+  const bool is_refused =
+      std::any_of(file.objects.begin(), file.objects.end(), [&](const Object* object) {
+        const Claim* const claim = find_claim(object->second, &file);
+        return claim != nullptr && !claim->good;
+      });
+  const bool is_empty = file.documents.empty() && !file.is_gone;
+  if (file.is_whole && !is_empty && !is_refused) {
+    partial_.erase(file.path);
+  } else {
+    partial_.insert(file.path);
+  }
 }
 
 void FolderIndex::unreadable(const std::string& path, const std::string& why) {
@@ -275,6 +291,7 @@ void FolderIndex::unreadable(const std::string& path, const std::string& why) {
   set_deadline(file, kNever);
   refuse(file, 0, "Unreadable", why);
   tell_unbacked(file);
+  note_whole(file);
 }
 
 void FolderIndex::gone(const std::string& path, TimePoint now, Duration grace) {
@@ -315,7 +332,9 @@ void FolderIndex::bury(const std::string& path) {
     }
   }
   file.objects = std::move(left);
-  if (file.is_gone) files_.erase(found);
+  if (!file.is_gone) return;
+  partial_.erase(path);
+  files_.erase(found);
 }
 
 void FolderIndex::drop_claim(Object& object, const File* file) {

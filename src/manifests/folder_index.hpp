@@ -90,6 +90,8 @@ class FolderIndex {
   [[nodiscard]] bool knows(const std::string& path) const { return files_.contains(path); }
   [[nodiscard]] bool is_gone(const std::string& path) const;
   [[nodiscard]] std::size_t object_count() const { return in_force_; }
+  // No file is broken, empty or unreadable: what is in none of them does not exist.
+  [[nodiscard]] bool is_whole() const { return partial_.empty(); }
   // What no object can be told: broken documents, documents without a name. Sorted by path.
   [[nodiscard]] std::vector<FileProblem> file_problems() const;
   [[nodiscard]] const std::vector<model::Problem>* problems_of_file(const std::string& path) const;
@@ -160,6 +162,7 @@ class FolderIndex {
   void tell_unbacked(const File& file);
   void refuse(File& file, unsigned line, std::string reason, std::string message);
   void set_deadline(File& file, TimePoint deadline);
+  void note_whole(const File& file);
 
   Sink sink_;
   std::map<std::string, File> files_;
@@ -167,6 +170,7 @@ class FolderIndex {
   Reading reading_;
   std::set<std::pair<TimePoint, std::string>> dying_;
   std::set<std::string> reloads_;
+  std::set<std::string> partial_;  // files that may say less than they should
   std::size_t in_force_ = 0;
 };
 

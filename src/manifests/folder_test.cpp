@@ -44,6 +44,8 @@ struct Follower {
       } else {
         objects.erase(seen->key.name.name);
       }
+    } else if (const auto* const whole = std::get_if<plan::SourceWhole>(&fact)) {
+      story += whole->is_whole ? "whole " : "partial ";
     } else if (std::holds_alternative<plan::Synced>(fact)) {
       story += "synced ";
       synced = true;
@@ -89,6 +91,24 @@ TEST(Folder, TellsAllInPathOrderThenSynced) {
   EXPECT_EQ(follower.story, "+a1 +a2 +b +c synced ");
   EXPECT_EQ(follower.folder.counters().files, 3U);
   EXPECT_EQ(follower.folder.counters().objects, 4U);
+}
+
+// What it says may exist, so that nobody releases it.
+TEST(Folder, SaysBeforeSyncedThatAFileCouldNotBeRead) {
+  const TemporaryFolder folder;
+  put(folder / "a.yaml", service("a", 1));
+  put(folder / "b.yaml", "kind: Service\n  metadata: [\n");
+  put(folder / "c.yaml", "");
+  Follower follower{folder.path()};
+  follower.folder.start();
+  EXPECT_TRUE(follower.comes_to("a:1"));
+  EXPECT_EQ(follower.story, "+a partial synced ");
+  put(folder / "b.yaml", service("b", 1));
+  EXPECT_TRUE(follower.comes_to("a:1 b:1"));
+  EXPECT_EQ(follower.story.find("whole"), std::string::npos) << follower.story;
+  fs::remove(folder / "c.yaml");
+  EXPECT_TRUE(
+      follower.bench.run_until([&] { return follower.story == "+a partial synced +b whole "; }));
 }
 
 TEST(Folder, FollowsEditsRenamesAndDeletions) {

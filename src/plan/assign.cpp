@@ -62,6 +62,7 @@ void Assigner::service_changed(const Name& service) {
 void Assigner::eip_changed(const std::string& eip, const model::Eip* before) {
   order_is_stale_ = true;
   changed_eips_.insert(eip);
+  known_eips_.insert(eip);
   const auto now = view_.eips.find(eip);
   if (now == view_.eips.end()) {
     allocator_.drop_pool(eip);
@@ -130,9 +131,7 @@ void Assigner::recorded(const Address& address, std::uint64_t revision) {
 // of ours, then new ones. Only now is it known which Services are gone.
 void Assigner::synced() {
   adopt_records();
-  for (const auto& [address, lease] : allocator_.leases()) {
-    if (!lease.holders.empty() || !lease.kept.empty()) settle_.insert(address);
-  }
+  settle_all();
   todo_.clear();
   for (auto& [name, known] : known_) {
     const auto object = view_.services.find(name);
@@ -141,6 +140,17 @@ void Assigner::synced() {
                           allocator_.held_by(name).empty();
     if (is_shown) known.age.rank = Age::Rank::Restored;
     todo_.insert(known.age);
+  }
+}
+
+void Assigner::source_whole() {
+  adopt_records();
+  settle_all();
+}
+
+void Assigner::settle_all() {
+  for (const auto& [address, lease] : allocator_.leases()) {
+    if (!lease.holders.empty() || !lease.kept.empty()) settle_.insert(address);
   }
 }
 

@@ -59,6 +59,7 @@ class Assigner {
   void record_edited(const Address& address, const model::EipAddress* record);
   void recorded(const Address& address, std::uint64_t revision);
   void synced();
+  void source_whole();  // what the source did not tell does not exist
 
   // May this version of a pool come into force? A Problem names the addresses in use it leaves out.
   [[nodiscard]] std::optional<model::Problem> accepts(const model::Eip& next) const;
@@ -124,6 +125,7 @@ class Assigner {
   [[nodiscard]] std::optional<Objection> wish_objection(const Name& service, const Address& address,
                                                         const std::string& eip) const;
   [[nodiscard]] bool is_broken(const std::string& eip) const;
+  void settle_all();
   [[nodiscard]] bool is_surplus(const Name& service, const Address& address) const;
   bool find_home(const Name& service, const Address& address);
   void release(const Name& service, const Address& address, const Objection& objection,
@@ -147,6 +149,7 @@ class Assigner {
   const View& view_;
   ipam::Allocator allocator_;
   KnownServices known_;
+  std::set<std::string> known_eips_;  // seen since the start
   std::map<Name, Assignment> assignments_;
   Waiting waiting_;
   mutable PoolOrder order_;

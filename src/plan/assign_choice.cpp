@@ -186,7 +186,7 @@ std::optional<Choice> Chooser::choose_joining(const model::Service& service, Fam
     const bool is_candidate =
         std::any_of(from.eips.begin(), from.eips.end(),
                     [&](const model::Eip* eip) { return eip->meta.name.name == lease->eip; });
-    if (is_candidate && !collision(service, address, *lease))
+    if (is_candidate && unheard(*lease) == nullptr && !collision(service, address, *lease))
       return Choice{.address = address, .eip = lease->eip};
   }
   return std::nullopt;
@@ -249,6 +249,15 @@ std::string Chooser::outside_policy(const model::Service& service, const Address
   return {};
 }
 
+const model::NamespacedName* Chooser::unheard(const ipam::Lease& lease) const {
+  if (view_.whole) return nullptr;
+  const auto found =
+      std::find_if(lease.holders.begin(), lease.holders.end(), [&](const ipam::Lease::Held& held) {
+        return !known_.contains(held.holder.service);  // not even as one that is gone
+      });
+  return found == lease.holders.end() ? nullptr : &found->holder.service;
+}
+
 ipam::Sharer Chooser::sharer(const model::Service& service, const Address& address) const {
   const Wish& wish = wish_of(service);
   return {.service = &service, .share_key = wish.request.share_key, .asks = wish.asks_for(address)};
@@ -274,7 +283,12 @@ std::optional<Refusal> Chooser::objection(const model::Service& service,
   const std::string text = to_string(address);
   Refusal refusal;
   refusal.needs.addresses = {address};
-  if (!lease->holders.empty()) {
+  if (const auto* const holder = unheard(*lease)) {
+    refusal.reason = Reason::AddressInUse;
+    refusal.message = fmt::format("{} is held by {}, which may be in a file that cannot be read",
+                                  text, model::to_string(*holder));
+    refusal.fix = "mend the files that porter status names";
+  } else if (!lease->holders.empty()) {
     const auto found = collision(service, address, *lease);
     if (!found) return std::nullopt;
     refusal.reason = found->kind == ipam::Collision::Kind::NoConsent ? Reason::AddressInUse

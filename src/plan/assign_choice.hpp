@@ -70,6 +70,8 @@ class Chooser {
   // What of today's policy would not give the Service this address; empty: nothing.
   [[nodiscard]] std::string outside_policy(const model::Service& service, const Address& address,
                                            const model::Eip& eip) const;
+  // A holder that may exist though the source never told of it; null: none.
+  [[nodiscard]] const model::NamespacedName* unheard(const ipam::Lease& lease) const;
   // The Service as it stands on this address.
   [[nodiscard]] ipam::Sharer sharer(const model::Service& service, const Address& address) const;
 

@@ -20,6 +20,7 @@ void Assigner::settle_address(const Address& address, const Turn& turn) {
     settle_kept(address, *lease, turn);
     return;
   }
+  if (chooser().unheard(*lease) != nullptr) return;  // source_whole() comes back to it
   const std::vector<ipam::Lease::Held> holders = lease->holders;
   ipam::Sharing sharing;
   for (const auto& [holder, recorded, since] : holders) {
@@ -74,7 +75,7 @@ std::optional<Assigner::Objection> Assigner::pool_objection(const Address& addre
   using Cause = Objection::Cause;
   const auto pool = view_.eips.find(eip);
   if (pool == view_.eips.end()) {
-    if (is_broken(eip)) return std::nullopt;
+    if (is_broken(eip) || (!view_.whole && !known_eips_.contains(eip))) return std::nullopt;
     return Objection{.cause = Cause::PoolGone, .why = fmt::format("Eip {} is gone", eip)};
   }
   if (!pool->second.contains(address))

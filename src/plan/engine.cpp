@@ -224,6 +224,13 @@ bool Engine::remember(Synced&) {
   return true;
 }
 
+bool Engine::remember(SourceWhole& fact) {
+  const bool was_whole = std::exchange(view_.whole, fact.is_whole);
+  if (!view_.synced || was_whole || !fact.is_whole) return false;
+  assigner_.source_whole();
+  return true;
+}
+
 bool Engine::has_work() const {
   return assigner_.has_work() || announcer_.has_work();
 }

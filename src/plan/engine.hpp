@@ -48,6 +48,7 @@ class Engine {
   [[nodiscard]] bool remember(PathIdSeen& fact);
   [[nodiscard]] bool remember(SessionSeen& fact);
   [[nodiscard]] bool remember(Synced& fact);
+  [[nodiscard]] bool remember(SourceWhole& fact);
 
   [[nodiscard]] bool remember_service(const model::NamespacedName& name,
                                       std::optional<model::Object>& object);

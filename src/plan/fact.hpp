@@ -51,7 +51,13 @@ struct SessionSeen {
   std::uint64_t sent_v4 = 0, sent_v6 = 0, received_v4 = 0, received_v6 = 0;  // prefixes
 };
 struct Synced {};  // the source has told everything it knew at start
-using Fact = std::variant<ObjectSeen, ProblemsSeen, Recorded, PathIdSeen, SessionSeen, Synced>;
+// Could the source read all that it has? While it could not, an object that it never told may still
+// exist: nothing of it is released.
+struct SourceWhole {
+  bool is_whole = true;
+};
+using Fact =
+    std::variant<ObjectSeen, ProblemsSeen, Recorded, PathIdSeen, SessionSeen, Synced, SourceWhole>;
 
 // Changes.
 struct Record {

@@ -42,6 +42,7 @@ struct View {
   // 7).
   std::map<model::ObjectKey, model::Problem> refused;
   bool synced = false;
+  bool whole = true;  // the source could read all that it has
 
   [[nodiscard]] const model::StringMap& namespace_labels(const std::string& name) const;
 };
