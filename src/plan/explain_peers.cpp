@@ -91,6 +91,9 @@ class PeerLink {
       text += seen.why.empty() ? std::string{bgp::to_string(seen.state)} : seen.why;
       const std::string ago = ago_words(seen.since, unix_now_);
       if (!ago.empty()) text += ", " + ago;
+      // Later failures to connect must not hide what began it.
+      if (!seen.ended.empty() && seen.ended != seen.why)
+        text += "; the last session ended because " + seen.ended;
     }
     const std::string own_as = to_string(outcome_.spec->config.open.local_as);
     return link(Verdict::Fail, std::move(text),

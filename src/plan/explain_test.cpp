@@ -168,6 +168,23 @@ fix: check the link to 172.30.0.2, and that it expects a session from AS 65000 (
 )");
 }
 
+TEST_F(ExplainTest, PeerDownAndRefusingConnectionsStillTellsHowItBegan) {
+  scene.usual();
+  scene.put(test::peer("tor-b", "172.30.0.2"));
+  SessionSeen down;
+  down.peer = "tor-b";
+  down.state = bgp::State::Active;
+  down.since = scene.unix_now - 12;
+  down.why = "connection refused";
+  down.ended = "the peer closed: Cease/Administrative Shutdown";
+  scene.see(down);
+  EXPECT_NE(
+      text().find("not Established: connection refused, 12 s ago; the last session ended because "
+                  "the peer closed: Cease/Administrative Shutdown\n"),
+      std::string::npos)
+      << text();
+}
+
 TEST_F(ExplainTest, PeerWithoutAddPath) {
   scene.usual();
   scene.see(test::established("tor-a", AddPath::NotReceived));

@@ -42,6 +42,7 @@ struct SessionSeen {
   bgp::State state = bgp::State::Idle;
   std::int64_t since = 0;  // Unix seconds
   std::string why;         // of the last change, for people
+  std::string ended;       // why the last session ended; empty: none did
   bool gone = false;       // the peer is no longer run
   std::optional<bgp::Negotiated> negotiated;
   std::optional<bgp::Ends> ends;

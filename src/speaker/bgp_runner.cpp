@@ -367,6 +367,7 @@ plan::SessionSeen BgpRunner::seen(const std::string& peer) const {
       seen.state = status.state;
       seen.since = session->since;
       seen.why = session->why;
+      seen.ended = session->ended;
       seen.negotiated = status.negotiated;
       seen.ends = status.ends;
       seen.caught_up = status.caught_up;

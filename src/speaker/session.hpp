@@ -27,6 +27,7 @@ struct BgpRunner::Session {
                {.state_changed =
                     [this, &owner](const bgp::StateChanged& change) {
                       why = change.why;
+                      if (change.from == bgp::State::Established) ended = change.why;
                       owner.state_changed(*this, change);
                     },
                 .moved = [this, &owner] { owner.moved(*this); },
@@ -40,6 +41,7 @@ struct BgpRunner::Session {
   io::asio::steady_timer left;  // take_leave() waits here
   std::int64_t since = 0;       // of the state, Unix seconds
   std::string why;              // of its last change
+  std::string ended;            // why Established was left the last time
   bool started = false;
   bool moved = false;  // octets went in or out since it was last told
   bool retired = false;
