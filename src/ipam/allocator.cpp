@@ -239,6 +239,29 @@ void Allocator::unreserve(const Address& address) {
   close_if_free(address);
 }
 
+void Allocator::replace(const Address& address, const model::EipAddress* record) {
+  if (const auto found = leases_.find(address); found != leases_.end()) {
+    Lease& lease = found->second;
+    count_out(address, lease);
+    for (const Lease::Held& held : std::exchange(lease.holders, {}))
+      erase(by_holder_, held.holder.service, address);
+    set_kept(address, lease, {}, 0);
+    set_reserved(address, lease, {});
+    lease.reserved = false;
+    lease.releasing = false;
+    unsent_.erase(address);
+    close_if_free(address);
+  }
+  if (record != nullptr) load(*record);
+}
+
+void Allocator::rewrite(const Address& address) {
+  Lease& lease = open(address);
+  for (Lease::Held& held : lease.holders)
+    held.recorded = false;
+  write(address, lease);
+}
+
 bool Allocator::answered(const Address& address, std::uint64_t revision) {
   const auto found = leases_.find(address);
   if (found == leases_.end() || found->second.revision != revision) return false;

@@ -98,6 +98,9 @@ class Allocator {
   void set_share_key(const Address& address, const std::string& key);
   void reserve(const Address& address, const std::vector<model::Holder>& services);
   void unreserve(const Address& address);
+  // What another authority says instead of all that is known here; none: the address is free.
+  void replace(const Address& address, const model::EipAddress* record);
+  void rewrite(const Address& address);  // its record was changed or removed by somebody else
 
   // The record of this revision is durable. False: an answer to an older one, which says nothing.
   bool answered(const Address& address, std::uint64_t revision);

@@ -25,6 +25,15 @@ struct Ingress {
   friend bool operator==(const Ingress&, const Ingress&) = default;
 };
 
+// status.conditions[type=network.kubesphere.io/Assigned], as found.
+inline constexpr std::string_view kAssignedCondition = "network.kubesphere.io/Assigned";
+struct AssignedCondition {
+  bool is_true = false;
+  std::string reason;
+  std::string message;
+  friend bool operator==(const AssignedCondition&, const AssignedCondition&) = default;
+};
+
 struct Service {
   Meta meta;
   bool is_load_balancer = false;
@@ -38,6 +47,7 @@ struct Service {
   StringMap selector;
   std::vector<ServicePort> ports;
   std::vector<Ingress> ingress;  // status.loadBalancer.ingress as found
+  std::optional<AssignedCondition> assigned;
   friend bool operator==(const Service&, const Service&) = default;
 };
 

@@ -147,6 +147,12 @@ Service read_service(const Tree& document, Complaints& complaints) {
     service.ingress.push_back(Ingress{.ip = ingress.text("ip").value_or(""),
                                       .hostname = ingress.text("hostname").value_or("")});
   }
+  for (const Reader& condition : status.groups("conditions")) {
+    if (condition.text("type") != kAssignedCondition) continue;
+    service.assigned = AssignedCondition{.is_true = condition.text("status") == "True",
+                                         .reason = condition.text("reason").value_or(""),
+                                         .message = condition.text("message").value_or("")};
+  }
   return service;
 }
 

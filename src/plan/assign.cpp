@@ -97,15 +97,30 @@ void Assigner::record_edited(const Address& address, const model::EipAddress* re
     if (pool.contains(address)) changed_eips_.insert(name);
   }
   if (record == nullptr) {
+    if (is_ours) reassert(address, nullptr);
     allocator_.unreserve(address);
     if (allocator_.lease(address) == nullptr) freed(address);
     return;
   }
-  if (is_ours && !record->services.empty()) return;
+  if (is_ours && !record->services.empty()) return reassert(address, record);
   allocator_.reserve(address, record->services);
   for (const model::Holder& holder : record->services)
     enqueue(holder.service);
   refresh_waiting(address);
+}
+
+// In a cluster somebody may edit or delete the record of an address in use: it is written again.
+// What our own writes left behind on their way is not told: see RecordRefused.
+void Assigner::reassert(const Address& address, const model::EipAddress* record) {
+  const ipam::Lease& lease = *allocator_.lease(address);
+  if (view_.identity.role != Role::Controller || lease.revision != lease.answered) return;
+  std::vector<model::Holder> holders = lease.kept;
+  for (const ipam::Lease::Held& held : lease.holders)
+    holders.push_back(held.holder);
+  const bool is_alike = record != nullptr && record->services == holders &&
+                        record->eip == lease.eip && record->share_key == lease.share_key &&
+                        record->retain_until == lease.retain_until;
+  if (!is_alike) allocator_.rewrite(address);
 }
 
 void Assigner::recorded(const Address& address, std::uint64_t revision) {
@@ -130,7 +145,7 @@ void Assigner::recorded(const Address& address, std::uint64_t revision) {
 // Assigned Services first: those that their records name, then those whose status shows an address
 // of ours, then new ones. Only now is it known which Services are gone.
 void Assigner::synced() {
-  adopt_records();
+  if (!follows()) adopt_records();
   settle_all();
   todo_.clear();
   for (auto& [name, known] : known_) {
@@ -182,10 +197,12 @@ std::optional<model::Problem> Assigner::accepts(const model::Eip& next) const {
 }
 
 bool Assigner::has_work() const {
+  if (follows()) return view_.synced && !todo_.empty();
   return view_.synced && (!settle_.empty() || !todo_.empty() || allocator_.has_unsent());
 }
 
 TimePoint Assigner::deadline() const {
+  if (follows()) return kNever;
   const std::int64_t expiry = allocator_.next_expiry();
   if (stepped_at_ == kNever || expiry == ipam::kForEver) return kNever;
   const std::int64_t wait = expiry <= unix_stepped_at_ ? 0 : expiry - unix_stepped_at_;
@@ -199,6 +216,12 @@ void Assigner::step(TimePoint now, std::int64_t unix_now, std::size_t budget, Ch
   allocator_.cool_down(now);
   Changes notices;
   const Turn turn{.now = now, .unix_now = unix_now, .out = notices};
+  if (follows()) {
+    settle_.clear();
+    for (; budget > 0 && !todo_.empty(); --budget)
+      follow(todo_.extract(todo_.begin()).value().service, turn);
+    return;
+  }
   expire(turn, budget);
   for (; budget > 0 && !(settle_.empty() && todo_.empty()); --budget) {
     if (!settle_.empty()) {

@@ -42,8 +42,8 @@ struct Assignment {
 // from the order of the two sets, so the outcome does not depend on how the work is cut into steps.
 //
 // Parts: assign.cpp (facts in, the step), assign_settle.cpp (who keeps what), assign_plan.cpp (who
-// gets what), Chooser (which address, or why none), Waiting (who waits for what), words (what
-// people read).
+// gets what), assign_follow.cpp (the speaker, which decides nothing), Chooser (which address, or
+// why none), Waiting (who waits for what), words (what people read).
 class Assigner {
  public:
   explicit Assigner(const View& view);
@@ -58,6 +58,11 @@ class Assigner {
   // A reservation by a user; it may name the Services the address is for.
   void record_edited(const Address& address, const model::EipAddress* record);
   void recorded(const Address& address, std::uint64_t revision);
+  // Somebody else was first: what is there counts, and our holders look for another address.
+  void record_refused(const Address& address, std::uint64_t revision,
+                      const model::EipAddress* actual);
+  // The speaker: what the controller decided.
+  void record_followed(const Address& address, const model::EipAddress* record);
   void synced();
   void source_whole();  // what the source did not tell does not exist
 
@@ -126,11 +131,17 @@ class Assigner {
                                                         const std::string& eip) const;
   [[nodiscard]] bool is_broken(const std::string& eip) const;
   void settle_all();
+  void reassert(const Address& address, const model::EipAddress* record);
   [[nodiscard]] bool is_surplus(const Name& service, const Address& address) const;
   bool find_home(const Name& service, const Address& address);
   void release(const Name& service, const Address& address, const Objection& objection,
                const Turn& turn);
   void adopt_records();
+
+  // assign_follow.cpp
+  [[nodiscard]] bool follows() const { return view_.identity.role == Role::Speaker; }
+  void follow(const Name& name, const Turn& turn);
+  [[nodiscard]] Assignment followed(const model::Service& service) const;
 
   // assign_plan.cpp
   void plan(const Name& name, const Turn& turn);

@@ -153,7 +153,7 @@ bool Engine::remember_eip(const model::NamespacedName& name, std::optional<model
   const model::ObjectKey key{.kind = Kind::Eip, .name = name};
   mark_status(key);
   view_.refused.erase(key);
-  if (object) {
+  if (object && view_.identity.role != Role::Speaker) {
     if (auto refused = assigner_.accepts(std::get<model::Eip>(*object))) {
       view_.refused[key] = std::move(*refused);
       return true;
@@ -171,6 +171,10 @@ bool Engine::remember_record(const model::NamespacedName& name,
                              std::optional<model::Object>& object) {
   const auto address = model::address_of_name(name.name);
   if (!address) return false;
+  if (view_.identity.role == Role::Speaker) {
+    assigner_.record_followed(*address, object ? &std::get<model::EipAddress>(*object) : nullptr);
+    return true;
+  }
   if (!view_.synced) {
     if (object) assigner_.record_loaded(std::get<model::EipAddress>(*object));
     return object.has_value();
@@ -194,6 +198,14 @@ bool Engine::remember(Recorded& fact) {
   assigner_.recorded(fact.address, fact.revision);
   flushing_ = true;
   return false;
+}
+
+bool Engine::remember(RecordRefused& fact) {
+  const auto waiting = outstanding_.find(fact.address);
+  if (waiting != outstanding_.end() && waiting->second == fact.revision)
+    outstanding_.erase(waiting);
+  assigner_.record_refused(fact.address, fact.revision, pointer(fact.actual));
+  return true;
 }
 
 bool Engine::remember(PathIdSeen& fact) {
@@ -319,7 +331,9 @@ void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
   if (status_flushing_.empty() && !status_dirty_.empty()) status_pacer_.mark(now);
 }
 
+// The controller writes the status of every object; a speaker tells of its node in other ways.
 void Engine::mark_status(const model::ObjectKey& key) {
+  if (view_.identity.role == Role::Speaker) return;
   status_dirty_.insert(key);
 }
 

@@ -45,6 +45,7 @@ class Engine {
   [[nodiscard]] bool remember(ObjectSeen& fact);
   [[nodiscard]] bool remember(ProblemsSeen& fact);
   [[nodiscard]] bool remember(Recorded& fact);
+  [[nodiscard]] bool remember(RecordRefused& fact);
   [[nodiscard]] bool remember(PathIdSeen& fact);
   [[nodiscard]] bool remember(SessionSeen& fact);
   [[nodiscard]] bool remember(Synced& fact);

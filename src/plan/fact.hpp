@@ -21,6 +21,7 @@ namespace porter::plan {
 struct ObjectSeen {
   model::ObjectKey key;
   std::optional<model::Object> object;  // none: gone
+  std::string resource_version{};       // from an API server; empty: none, or gone
 };
 // The newest version of an object was refused, or warned about; its last good version is in force.
 struct ProblemsSeen {
@@ -31,6 +32,11 @@ struct ProblemsSeen {
 struct Recorded {  // the Record of this revision is durable
   Address address;
   std::uint64_t revision = 0;
+};
+struct RecordRefused {  // somebody else's record of that address is there, and stays
+  Address address;
+  std::uint64_t revision = 0;
+  std::optional<model::EipAddress> actual;  // none: it cannot be read
 };
 struct PathIdSeen {  // remembered from an earlier run: one next hop, one identifier
   Address next_hop;
@@ -57,8 +63,8 @@ struct Synced {};  // the source has told everything it knew at start
 struct SourceWhole {
   bool is_whole = true;
 };
-using Fact =
-    std::variant<ObjectSeen, ProblemsSeen, Recorded, PathIdSeen, SessionSeen, Synced, SourceWhole>;
+using Fact = std::variant<ObjectSeen, ProblemsSeen, Recorded, RecordRefused, PathIdSeen,
+                          SessionSeen, Synced, SourceWhole>;
 
 // Changes.
 struct Record {

@@ -213,6 +213,13 @@ std::string_view to_string(Reason reason) {
   return row_of(reason).word;
 }
 
+std::optional<Reason> reason_named(std::string_view word) {
+  for (const Row& row : kRows) {
+    if (row.word == word) return row.reason;
+  }
+  return std::nullopt;
+}
+
 std::string_view meaning(Reason reason) {
   return row_of(reason).meaning;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace porter::plan {
@@ -82,7 +83,8 @@ enum class Reason : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_string(Reason reason);  // the CamelCase word
-[[nodiscard]] std::string_view meaning(Reason reason);    // one sentence
-[[nodiscard]] std::string_view fix(Reason reason);        // what to do; empty when all is well
+[[nodiscard]] std::optional<Reason> reason_named(std::string_view word);
+[[nodiscard]] std::string_view meaning(Reason reason);  // one sentence
+[[nodiscard]] std::string_view fix(Reason reason);      // what to do; empty when all is well
 
 }  // namespace porter::plan

@@ -115,6 +115,8 @@ PeerOutcome policy_refused(const model::BgpConf& conf) {
 // The TCP MD5 key (RFC 2385).
 Result<std::string> password_of(const View& view, const model::BgpPeer& peer) {
   if (!peer.auth_secret) return peer.auth_password;
+  // Secrets are read where the session is.
+  if (view.identity.role == Role::Controller) return std::string{};
   const model::NamespacedName name{.ns = view.identity.secret_namespace,
                                    .name = peer.auth_secret->name};
   const std::string& key = peer.auth_secret->key;
@@ -180,13 +182,21 @@ SessionKey session_key(const model::BgpPeer& peer) {
   return {peer.neighbor, peer.neighbor_zone, peer.remote_port, std::nullopt};
 }
 
+// The controller speaks of all nodes: any that is selected will do.
 bool is_selected(const View& view, const model::BgpPeer& peer) {
   if (!peer.node_selector) return true;
+  if (view.identity.role == Role::Controller) {
+    return std::any_of(view.nodes.begin(), view.nodes.end(), [&](const auto& node) {
+      return peer.node_selector->matches(node.second.meta.labels);
+    });
+  }
   const auto node = view.nodes.find(view.identity.node);
   return node != view.nodes.end() && peer.node_selector->matches(node->second.meta.labels);
 }
 
 NextHopMode mode_of(const View& view, const model::BgpConf* conf, const model::BgpPeer& peer) {
+  // Each node's session tells that node's next hop: together they tell all.
+  if (view.identity.role == Role::Controller) return NextHopMode::Nodes;
   if (peer.next_hop_mode) return *peer.next_hop_mode;
   if (conf != nullptr && conf->next_hop_mode) return *conf->next_hop_mode;
   const bool is_classic = peer.meta.written_as == model::ApiVersion::V1alpha1 ||

@@ -9,8 +9,13 @@
 
 namespace porter::plan {
 
+// Which part of the work is ours. Run: all of it. Controller: addresses and status, for all nodes.
+// Speaker: what the controller decided is followed, and announced from this node.
+enum class Role : std::uint8_t { Run, Controller, Speaker };
+
 // Who we are and how we were started; does not change while the process lives.
 struct Identity {
+  Role role = Role::Run;
   std::string node;  // our node's name; empty: `porter run` without --node
   std::string load_balancer_class = "network.kubesphere.io/porter";
   bool claim_unclassed = false;
