@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <variant>
 
+#include "app/controller.hpp"
 #include "app/run.hpp"
+#include "app/speaker.hpp"
 #include "cli/query.hpp"
 
 namespace {
 
 struct Dispatch {
   int operator()(const porter::cli::RunOptions& options) const { return porter::app::run(options); }
+  int operator()(const porter::cli::ControllerOptions& options) const {
+    return porter::app::run_controller(options);
+  }
+  int operator()(const porter::cli::SpeakerOptions& options) const {
+    return porter::app::run_speaker(options);
+  }
   int operator()(const porter::cli::QueryOptions& options) const {
     return porter::cli::run_query(options);
   }

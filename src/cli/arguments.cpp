@@ -24,6 +24,8 @@ class Parser {
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "Help for every command");
     run();
+    controller();
+    speaker();
     status();
     peers();
     routes();
@@ -43,6 +45,8 @@ class Parser {
     }
     if (said_) return *said_;
     if (run_->parsed()) return run_options_;
+    if (controller_->parsed()) return controller_options_;
+    if (speaker_->parsed()) return speaker_options_;
     if (validate_->parsed()) return validate_options_;
     if (query_.verb == QueryOptions::Verb::Routes && received_)
       query_.verb = QueryOptions::Verb::Received;
@@ -96,6 +100,78 @@ class Parser {
         ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
         ->envname("PORTER_LOG_LEVEL")
         ->capture_default_str();
+  }
+
+  static void cluster(CLI::App& command, ClusterOptions& options) {
+    command
+        .add_option("--kubeconfig", options.kubeconfig,
+                    "Kubeconfig file (default: KUBECONFIG, ~/.kube/config, the Pod's own account)")
+        ->envname("PORTER_KUBECONFIG");
+    command.add_option("--context", options.context, "Context of the kubeconfig")
+        ->envname("PORTER_CONTEXT");
+    command
+        .add_option("--namespace", options.ns,
+                    "Porter's own namespace: its Lease, and the Secrets that BgpPeers name")
+        ->envname("PORTER_NAMESPACE")
+        ->capture_default_str();
+    command
+        .add_option("--load-balancer-class", options.load_balancer_class,
+                    "spec.loadBalancerClass that is ours")
+        ->envname("PORTER_LOAD_BALANCER_CLASS")
+        ->capture_default_str();
+    command
+        .add_flag("--ignore-exclude-label", options.ignore_exclude_label,
+                  "Use nodes labelled exclude-from-external-load-balancers too")
+        ->envname("PORTER_IGNORE_EXCLUDE_LABEL");
+    command.add_option("--log-level", options.log_level, "error, warn, info or debug")
+        ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
+        ->envname("PORTER_LOG_LEVEL")
+        ->capture_default_str();
+  }
+
+  void controller() {
+    controller_ = app_.add_subcommand(
+        "controller",
+        "In a cluster: gives Services their addresses; one of several replicas leads");
+    cluster(*controller_, controller_options_.cluster);
+    controller_
+        ->add_option("--identity", controller_options_.identity,
+                     "Name in the Lease (default: the host's name and a random part)")
+        ->envname("PORTER_IDENTITY");
+    controller_
+        ->add_option("--listen", controller_options_.listen,
+                     "Serve /healthz and /readyz on loopback TCP: 127.0.0.1:PORT")
+        ->envname("PORTER_LISTEN");
+    controller_
+        ->add_flag("--claim-unclassed", controller_options_.claim_unclassed,
+                   "Adopt Services of type LoadBalancer without a class")
+        ->envname("PORTER_CLAIM_UNCLASSED");
+  }
+
+  void speaker() {
+    speaker_ = app_.add_subcommand(
+        "speaker", "In a cluster, on each node: announces the addresses of Services");
+    cluster(*speaker_, speaker_options_.cluster);
+    speaker_->add_option("--node", speaker_options_.node, "Name of the Node this is")
+        ->required()
+        ->envname("PORTER_NODE");
+    speaker_
+        ->add_option("--state", speaker_options_.state,
+                     "Folder for the restart file and the socket; outlives a restart")
+        ->envname("PORTER_STATE")
+        ->capture_default_str();
+    speaker_
+        ->add_option("--socket", speaker_options_.socket,
+                     "Socket of the local API (default STATE/porter.sock)")
+        ->envname("PORTER_SOCKET");
+    speaker_
+        ->add_option("--listen", speaker_options_.listen,
+                     "Serve the local API and /metrics on loopback TCP too: 127.0.0.1:PORT")
+        ->envname("PORTER_LISTEN");
+    speaker_
+        ->add_flag("--metrics-per-service", speaker_options_.metrics_per_service,
+                   "One series per Service in /metrics")
+        ->envname("PORTER_METRICS_PER_SERVICE");
   }
 
   CLI::App* query(const char* name, const char* description, QueryOptions::Verb verb) {
@@ -170,8 +246,12 @@ class Parser {
 
   CLI::App app_;
   CLI::App* run_ = nullptr;
+  CLI::App* controller_ = nullptr;
+  CLI::App* speaker_ = nullptr;
   CLI::App* validate_ = nullptr;
   RunOptions run_options_;
+  ControllerOptions controller_options_;
+  SpeakerOptions speaker_options_;
   QueryOptions query_;
   ValidateOptions validate_options_;
   std::string shell_;

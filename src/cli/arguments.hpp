@@ -30,6 +30,32 @@ struct RunOptions {
   std::string log_level = "info";
 };
 
+// What `porter controller` and `porter speaker` have in common.
+struct ClusterOptions {
+  std::string kubeconfig;  // empty: $KUBECONFIG, ~/.kube/config, the Pod's service account
+  std::string context;
+  std::string ns = "porter-system";  // Porter's own: its Lease, and the Secrets of BgpPeers
+  std::string load_balancer_class = "network.kubesphere.io/porter";
+  bool ignore_exclude_label = false;
+  std::string log_level = "info";
+};
+
+struct ControllerOptions {
+  ClusterOptions cluster;
+  std::string identity;  // empty: the host's name and a random part
+  std::string listen;    // health, on loopback TCP; empty: not
+  bool claim_unclassed = false;
+};
+
+struct SpeakerOptions {
+  ClusterOptions cluster;
+  std::string node;
+  std::string state = "/run/porter";
+  std::string socket;  // empty: STATE/porter.sock
+  std::string listen;
+  bool metrics_per_service = false;
+};
+
 struct QueryOptions {
   enum class Verb : unsigned char { Status, Peers, Routes, Received, Pools, Explain } verb{};
   std::string socket;  // empty: found alone
@@ -49,7 +75,8 @@ struct Said {  // help, version, completion, or a usage error: already printed
   int status = kGood;
 };
 
-using Arguments = std::variant<RunOptions, QueryOptions, ValidateOptions, Said>;
+using Arguments = std::variant<RunOptions, ControllerOptions, SpeakerOptions, QueryOptions,
+                               ValidateOptions, Said>;
 [[nodiscard]] Arguments parse_arguments(int count, const char* const* arguments);
 
 }  // namespace porter::cli

@@ -5,6 +5,8 @@
 
 namespace porter::model {
 
+enum class Advertise : std::uint8_t { All, Selected };
+
 enum class NextHopMode : std::uint8_t { Self, Nodes };
 [[nodiscard]] std::string_view to_string(NextHopMode mode);
 
@@ -27,6 +29,7 @@ struct BgpConf {
   std::vector<Address> listen_addresses;  // none: all of both families
   std::optional<NextHopMode> next_hop_mode;
   std::optional<GracefulRestart> graceful_restart;
+  Advertise advertise = Advertise::All;
   bool graceful_shutdown = false;
   std::int64_t drain_hold_seconds = 10;
   bool drain_on_cordon = false;

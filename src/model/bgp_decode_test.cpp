@@ -88,6 +88,7 @@ TEST(BgpConfDecode, EveryFieldLandsInItsPlace) {
   EXPECT_EQ(conf.listen_port, 0);
   EXPECT_EQ(conf.listen_addresses, (std::vector{addr("192.0.2.1"), addr("2001:db8::1")}));
   EXPECT_EQ(conf.next_hop_mode, NextHopMode::Self);
+  EXPECT_EQ(conf.advertise, Advertise::All);
   EXPECT_TRUE(conf.graceful_shutdown);
   EXPECT_EQ(conf.drain_hold_seconds, 5);
   EXPECT_TRUE(conf.drain_on_cordon);
@@ -143,10 +144,11 @@ TEST(BgpConfDecode, SaysWhatIsWrong) {
        "Error Invalid spec.listenAddresses[0]:3: eth0: not an IPv4 or IPv6 address"},
       {"{as: 1, nextHopMode: self}",
        "Error Invalid spec.nextHopMode:3: self: must be Self or Nodes"},
-      {"{as: 1, advertise: Selected}",
-       "Error Invalid spec.advertise:3: Selected: this release has no BgpAdvertisement that could "
-       "select; only All is possible"},
       {"{as: 1, advertise: None}", "Error Invalid spec.advertise:3: None: must be All or Selected"},
+      {"{as: 1, advertise: Selected}",
+       "Error Invalid spec.advertise:3: Selected: this release does not act on BgpAdvertisements, "
+       "so "
+       "nothing could be selected; only All is possible"},
       {"{as: 1, gracefulShutdown: 1}",
        "Error Invalid spec.gracefulShutdown:3: 1: must be true or false"},
       {"{as: 1, drain: {holdSeconds: -1}}",
@@ -164,7 +166,8 @@ TEST(BgpConfDecode, SaysWhatIsWrong) {
        "Warning FieldIgnored spec.useMultiplePaths:3: has no effect: It governed what GoBGP's own "
        "table shows, never what is announced."},
       {"{as: 1, port: 179}",
-       "Warning UnknownField spec.port:3: unknown field in v1alpha2; it is one of v1alpha1"},
+       "Warning UnknownField spec.port:3: unknown field in v1alpha2, did you mean "
+       "spec.listenPort?"},
       {"{as: 1, routerid: 1.1.1.1}",
        "Warning UnknownField spec.routerid:3: unknown field, did you mean spec.routerId?"},
   };
@@ -205,6 +208,27 @@ TEST(BgpPeerDecode, OfPorter03) {
   EXPECT_EQ(v6.families, (std::vector{PeerFamily{.family = Family::V6, .send_max = 8}}));
 }
 
+// The typo stands in Porter 0.3's own documentation.
+TEST(BgpPeerDecode, AFieldOfTheOtherVersionIsNamedAsItIsCalledHere) {
+  const auto problems = [](const std::string& more) {
+    return text_of(decode_as("BgpPeer",
+                             "{conf: {peerAs: 1, neighborAddress: 192.0.2.1}, " + more + "}",
+                             "v1alpha2", "{name: a}")
+                       .problems);
+  };
+  EXPECT_EQ(problems("addAaths: {sendMax: 10}"),
+            "Warning UnknownField spec.addAaths:3: unknown field, did you mean "
+            "spec.afiSafis[].addPaths?");
+  EXPECT_EQ(problems("addPaths: {sendMax: 10}"),
+            "Warning UnknownField spec.addPaths:3: unknown field in v1alpha2, did you mean "
+            "spec.afiSafis[].addPaths?");
+  EXPECT_EQ(problems("usingPortForwrad: true"),
+            "Warning UnknownField spec.usingPortForwrad:3: unknown field, did you mean "
+            "spec.transport.portForward?");
+  EXPECT_EQ(problems("transprot: {}"),
+            "Warning UnknownField spec.transprot:3: unknown field, did you mean spec.transport?");
+}
+
 TEST(BgpPeerDecode, OfPorter03NamesItsFieldsInItsOwnWords) {
   EXPECT_EQ(
       text_of(
@@ -213,9 +237,10 @@ TEST(BgpPeerDecode, OfPorter03NamesItsFieldsInItsOwnWords) {
                     "v1alpha1", "{name: a}")
               .problems),
       "Warning UnknownField spec.addAaths:4: unknown field, did you mean spec.addPaths?");
-  EXPECT_EQ(text_of(decode_as("BgpPeer", "{conf: {}}", "v1alpha1", "{name: a}").problems),
-            "Warning UnknownField spec.conf:3: unknown field in v1alpha1; it is one of v1alpha2\n"
-            "Error Invalid spec.config:3: is required");
+  EXPECT_EQ(
+      text_of(decode_as("BgpPeer", "{conf: {}}", "v1alpha1", "{name: a}").problems),
+      "Warning UnknownField spec.conf:3: unknown field in v1alpha1, did you mean spec.config?\n"
+      "Error Invalid spec.config:3: is required");
   EXPECT_EQ(text_of(decode_as("BgpPeer", "{config: {peerAs: 1, neighborAddress: 224.0.0.1}}",
                               "v1alpha1", "{name: a}")
                         .problems),

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "model/bgp_wish.hpp"
 #include "model/names.hpp"
 #include "model/request.hpp"
 
@@ -49,6 +50,7 @@ class Checker {
     check_defaults();
     check_confs();
     check_neighbors();
+    check_advertisements();
     check_secrets();
     check_services();
     std::vector<Located> all;
@@ -152,9 +154,7 @@ class Checker {
     const auto is_default = [](const auto& conf) {
       return conf.second->meta.name.name == "default";
     };
-    const auto is_old = [](const auto& conf) {
-      return conf.second->meta.written_as == ApiVersion::V1alpha1;
-    };
+    const auto is_old = [](const auto& conf) { return is_from_v1alpha1(conf.second->meta); };
     const bool has_default = std::any_of(confs.begin(), confs.end(), is_default);
     const auto old_count = std::count_if(confs.begin(), confs.end(), is_old);
     for (const auto& conf : confs) {
@@ -205,6 +205,50 @@ class Checker {
     return peer.neighbor ? "spec.conf.neighborAddress" : "spec.conf.neighborPrefix.cidr";
   }
 
+  // Two that may select one route and give it different values. Which routes there are is not known
+  // here, so it is a warning.
+  void check_advertisements() {
+    std::vector<std::pair<Index, const BgpAdvertisement*>> older;
+    for (const auto& [i, advertisement] : all<BgpAdvertisement>()) {
+      for (const auto& [rival, other] : older) {
+        const std::string_view field = conflict_of(*advertisement, *other);
+        if (field.empty() || !may_meet(*advertisement, *other)) continue;
+        const std::string& winner = other->meta.name.name;
+        add(i, Severity::Warning, "ConflictingAdvertisement", std::string{field},
+            fmt::format("BgpAdvertisement {} says otherwise; where both select a route, {} wins",
+                        winner, winner),
+            rival);
+        break;
+      }
+      if (older.size() < kMostRivals) older.emplace_back(i, advertisement);
+    }
+  }
+
+  static std::string_view conflict_of(const BgpAdvertisement& left, const BgpAdvertisement& right) {
+    const auto differ = [](const auto& one, const auto& other) {
+      return one && other && *one != *other;
+    };
+    if (differ(left.local_preference, right.local_preference)) return "spec.localPreference";
+    return differ(left.med, right.med) ? "spec.med" : "";
+  }
+
+  static bool may_meet(const BgpAdvertisement& left, const BgpAdvertisement& right) {
+    const auto are_apart = [](const std::vector<std::string>& one,
+                              const std::vector<std::string>& other) {
+      return !one.empty() && !other.empty() &&
+             std::none_of(one.begin(), one.end(),
+                          [&](const std::string& name) { return contains(other, name); });
+    };
+    const bool by_name = !left.eip_selector && !right.eip_selector;
+    if (by_name && are_apart(left.eips, right.eips)) return false;
+    const bool by_label = left.eips.empty() && right.eips.empty();
+    return !(by_label && are_disjoint(left.eip_selector, right.eip_selector)) &&
+           !are_apart(left.peers, right.peers) &&
+           !are_disjoint(left.service_selector, right.service_selector) &&
+           !are_disjoint(left.namespace_selector, right.namespace_selector) &&
+           !are_disjoint(left.node_selector, right.node_selector);
+  }
+
   // Only where the set has Secrets: a folder without any leaves them to somebody else.
   void check_secrets() {
     std::map<std::string, const Secret*>
@@ -231,6 +275,7 @@ class Checker {
       if (!service->is_load_balancer) continue;
       check_opt_in(i, *service);
       ServiceRequest request = request_of(*service);
+      (void)bgp_wish_of(service->meta, request.problems);
       for (Problem& problem : request.problems) {
         found_[i].push_back(
             Located{.object = i, .other = std::nullopt, .problem = std::move(problem)});

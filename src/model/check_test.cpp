@@ -12,7 +12,9 @@ namespace porter::model {
 namespace {
 
 Object object(std::string_view document) {
-  const Decoded decoded = decode(flow(document));
+  Decoded decoded = decode(flow(document));
+  std::erase_if(decoded.problems,  // said of every BgpAdvertisement
+                [](const Problem& problem) { return problem.reason == "FieldIgnored"; });
   EXPECT_EQ(text_of(decoded.problems), "") << document;
   return decoded.object.value();
 }
@@ -226,6 +228,39 @@ RC_GTEST_PROP(Check, FindsExactlyThePoolsThatOverlapAnOlderOne, ()) {
   for (const Located& located : check(objects))
     found.at(located.object) = true;
   RC_ASSERT(found == yields);
+}
+
+Object advertisement(const std::string& name, const std::string& spec) {
+  return object(
+      "{apiVersion: network.kubesphere.io/v1alpha2, kind: BgpAdvertisement, metadata: {name: " +
+      name + "}, spec: " + spec + "}");
+}
+
+TEST(Check, AdvertisementsThatMayMeetMustAgree) {
+  EXPECT_EQ(checked({advertisement("a", "{eips: [lan, wan], localPreference: 200}"),
+                     advertisement("b", "{eips: [wan], localPreference: 100}"),
+                     advertisement("c", "{med: 1}"), advertisement("d", "{med: 2}")}),
+            "1<0 Warning ConflictingAdvertisement spec.localPreference:0: BgpAdvertisement a says "
+            "otherwise; where both select a route, a wins\n"
+            "3<2 Warning ConflictingAdvertisement spec.med:0: BgpAdvertisement c says otherwise; "
+            "where both select a route, c wins");
+  EXPECT_EQ(checked({advertisement("a", "{eips: [lan], med: 1}"),
+                     advertisement("b", "{eips: [wan], med: 2}")}),
+            "");
+  EXPECT_EQ(checked({advertisement("a", "{peers: [x], med: 1}"),
+                     advertisement("b", "{peers: [y], med: 2}")}),
+            "");
+  EXPECT_EQ(checked({advertisement("a", "{nodeSelector: {matchLabels: {rack: a}}, med: 1}"),
+                     advertisement("b", "{nodeSelector: {matchLabels: {rack: b}}, med: 2}")}),
+            "");
+  EXPECT_EQ(checked({advertisement("a", "{med: 1}"), advertisement("b", "{med: 1}")}), "");
+}
+
+TEST(Check, TellsAServiceWhichAnnotationCannotBeRead) {
+  EXPECT_EQ(
+      checked({service("web", "{network.kubesphere.io/med: \"-1\"}", "{type: LoadBalancer}")}),
+      "0 Warning InvalidRequest metadata.annotations[network.kubesphere.io/med]:0: -1: "
+      "ignored; must be a whole number from 0 to 4294967295");
 }
 
 }  // namespace

@@ -36,6 +36,8 @@ Object defaults_of(Kind kind, ApiVersion version) {
     case Kind::Eip: return is_old ? v1alpha1_eip() : Eip{};
     case Kind::BgpConf: return is_old ? v1alpha1_bgp_conf() : BgpConf{};
     case Kind::BgpPeer: return is_old ? v1alpha1_bgp_peer() : BgpPeer{};
+    case Kind::BgpAdvertisement: return BgpAdvertisement{};
+    case Kind::BgpNodeState: return BgpNodeState{};
     default: break;
   }
   PORTER_ASSERT(kind == Kind::EipAddress);

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::string_view kGroup = "network.kubesphere.io";
 constexpr std::array<std::string_view, 1> kGroups{kGroup};
-constexpr std::array<std::string_view, 4> kOurKinds{"Eip", "BgpConf", "BgpPeer", "EipAddress"};
+constexpr std::array<std::string_view, 6> kOurKinds{
+    "Eip", "BgpConf", "BgpPeer", "BgpAdvertisement", "EipAddress", "BgpNodeState"};
 
 struct Group {
   std::string_view group;  // empty: core
@@ -46,7 +47,7 @@ std::vector<std::string_view> right_versions(Kind kind) {
     if (kind == Kind::EndpointSlice) return {"discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"};
     return {"v1"};
   }
-  if (kind == Kind::EipAddress) return {"network.kubesphere.io/v1alpha2"};
+  if (schema_of(kind)->versions == Versions::V1alpha2) return {"network.kubesphere.io/v1alpha2"};
   return {"network.kubesphere.io/v1alpha2", "network.kubesphere.io/v1alpha1"};
 }
 
@@ -88,14 +89,7 @@ Decoded refused(Decoded decoded, std::string reason, std::string field, unsigned
 Decoded decode_other(const Tree& document) {
   const Tree& kind = document["kind"];
   const bool is_our_group = group_of(document["apiVersion"].text()).group == kGroup;
-  // BgpNodeState is written by the speakers, for people.
-  if (!is_our_group || kind.text() == "BgpNodeState" || kind.text().ends_with("List"))
-    return not_ours();
-  if (kind.text() == "BgpAdvertisement") {
-    return refused({}, "UnknownKind", "kind", kind.line(),
-                   "BgpAdvertisement: this release does not have it; every address is announced to "
-                   "every peer");
-  }
+  if (!is_our_group || kind.text().ends_with("List")) return not_ours();
   const std::string_view meant = nearest(kind.text(), kOurKinds);
   return refused(
       {}, "UnknownKind", "kind", kind.line(),

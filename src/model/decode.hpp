@@ -5,13 +5,15 @@
 
 #include "base/tree.hpp"
 #include "model/bgp.hpp"
+#include "model/bgp_advertisement.hpp"
+#include "model/bgp_node_state.hpp"
 #include "model/eip.hpp"
 #include "model/kube.hpp"
 
 namespace porter::model {
 
 using Object = std::variant<Service, EndpointSlice, Node, Namespace, Secret, Eip, BgpConf, BgpPeer,
-                            EipAddress>;
+                            EipAddress, BgpAdvertisement, BgpNodeState>;
 [[nodiscard]] Kind kind_of(const Object& object);
 [[nodiscard]] const Meta& meta_of(const Object& object);
 [[nodiscard]] Meta& meta_of(Object& object);

@@ -20,7 +20,6 @@ TEST(Decode, PassesOverOtherPeoplesKinds) {
         "{apiVersion: longhorn.io/v1beta2, kind: Node}",
         "{apiVersion: crd.example.com/v1, kind: BgpPeer}", "{kind: Kustomization}",
         "{apiVersion: v1, kind: List, items: []}",
-        "{apiVersion: network.kubesphere.io/v1alpha2, kind: BgpNodeState}",
         "{apiVersion: network.kubesphere.io/v1alpha2, kind: EipList}", "null"}) {
     const Decoded decoded = decode(flow(document));
     EXPECT_FALSE(decoded.known_kind) << document;
@@ -75,10 +74,8 @@ TEST(Decode, NamesTheKindThatMayHaveBeenMeant) {
   EXPECT_EQ(problems_of("{apiVersion: network.kubesphere.io/v1alpha2, kind: BGPPeer}"),
             "Error UnknownKind kind:1: BGPPeer: unknown kind, did you mean BgpPeer?");
   EXPECT_EQ(problems_of("{apiVersion: network.kubesphere.io/v1alpha2, kind: Firewall}"),
-            "Error UnknownKind kind:1: Firewall: must be Eip, BgpConf, BgpPeer or EipAddress");
-  EXPECT_EQ(problems_of("{apiVersion: network.kubesphere.io/v1alpha2, kind: BgpAdvertisement}"),
-            "Error UnknownKind kind:1: BgpAdvertisement: this release does not have it; every "
-            "address is announced to every peer");
+            "Error UnknownKind kind:1: Firewall: must be Eip, BgpConf, BgpPeer, BgpAdvertisement, "
+            "EipAddress or BgpNodeState");
 }
 
 TEST(Decode, ReadsMetadata) {

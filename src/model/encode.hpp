@@ -10,4 +10,8 @@ namespace porter::model {
 // reservation.
 [[nodiscard]] Tree to_tree(const EipAddress& address);
 
+// The same, below 100 kB whatever it holds: no more than kMostSessions sessions, those that are not
+// Established first, and long texts cut. Zeros and empty texts are left out.
+[[nodiscard]] Tree to_tree(const BgpNodeState& state);
+
 }  // namespace porter::model

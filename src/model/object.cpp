@@ -12,9 +12,9 @@ namespace porter::model {
 namespace {
 
 // In the order of Kind.
-constexpr std::array<std::string_view, 9> kKinds{"Service",   "EndpointSlice", "Node",
-                                                 "Namespace", "Secret",        "Eip",
-                                                 "BgpConf",   "BgpPeer",       "EipAddress"};
+constexpr std::array<std::string_view, 11> kKinds{
+    "Service", "EndpointSlice", "Node",       "Namespace",        "Secret",      "Eip",
+    "BgpConf", "BgpPeer",       "EipAddress", "BgpAdvertisement", "BgpNodeState"};
 
 // In the order of precedence: where both spellings are there, porter wins (api.md 3).
 constexpr std::array<std::string_view, 2> kProjects{"porter", "openelb"};
@@ -99,6 +99,10 @@ const std::string* Meta::label(std::string_view key) const {
 
 const std::string* Meta::annotation(std::string_view key) const {
   return value_at(annotations, key);
+}
+
+bool is_from_v1alpha1(const Meta& meta) {
+  return meta.written_as == ApiVersion::V1alpha1 || meta.annotation(kV1alpha1Annotation) != nullptr;
 }
 
 bool is_older(const Meta& left, const Meta& right) {

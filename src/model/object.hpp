@@ -27,6 +27,8 @@ enum class Kind : std::uint8_t {
   BgpConf,
   BgpPeer,
   EipAddress,
+  BgpAdvertisement,
+  BgpNodeState,
 };
 [[nodiscard]] std::string_view to_string(Kind kind);                  // "EndpointSlice"
 [[nodiscard]] std::optional<Kind> kind_named(std::string_view name);  // the inverse
@@ -70,6 +72,12 @@ struct Meta {
   [[nodiscard]] const std::string* label(std::string_view key) const;
   [[nodiscard]] const std::string* annotation(std::string_view key) const;
 };
+
+// Whether its author wrote v1alpha1. The API server hands out what it converted, and conversion
+// leaves annotation network.kubesphere.io/v1alpha1-fields on an object that came as v1alpha1.
+[[nodiscard]] bool is_from_v1alpha1(const Meta& meta);
+inline constexpr std::string_view kV1alpha1Annotation = "network.kubesphere.io/v1alpha1-fields";
+inline constexpr std::string_view kV1alpha2Annotation = "network.kubesphere.io/v1alpha2-fields";
 
 // Who is older when two objects want the same thing (api.md 11): created earlier, then earlier in
 // path order, then by name. Who does not tell its creation is younger than all who do.

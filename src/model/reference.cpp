@@ -52,6 +52,12 @@ constexpr auto kServiceRows = std::to_array<Row>({
      "A sharing key. Services with the same key may share an address, also across namespaces, "
      "where their "
      "ports do not collide."},
+    {"`network.kubesphere.io/communities`",
+     "BGP communities added to its routes, a comma list; only those that "
+     "`allowServiceOverrides` of a BgpAdvertisement that selects it allows."},
+    {"`network.kubesphere.io/local-preference`, `/med`, `/prepend`",
+     "As `localPreference`, `med` and `prepend` of the BgpAdvertisement, in place of them, where "
+     "it allows that."},
 });
 
 constexpr auto kNodeRows = std::to_array<Row>({
@@ -116,6 +122,11 @@ std::string type_words(const Field& field) {
     case FieldType::Selector: return "LabelSelector";
     case FieldType::SelectorOrMap: return "LabelSelector, or map of labels";
     case FieldType::AsnMap: return "map from rack to " + bounds_words(field.bounds);
+    case FieldType::BgpCommunity: return "community";
+    case FieldType::CommunityPattern: return "community, or with `*`";
+    case FieldType::Map: return "map";
+    case FieldType::StringMap: return "map of texts";
+    case FieldType::Conditions: return "list of conditions";
   }
   return {};
 }

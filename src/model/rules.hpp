@@ -11,5 +11,6 @@ void apply_rules(const Tree& document, Eip& eip, Complaints& complaints);
 void apply_rules(const Tree& document, BgpConf& conf, Complaints& complaints);
 void apply_rules(const Tree& document, BgpPeer& peer, Complaints& complaints);
 void apply_rules(const Tree& document, EipAddress& address, Complaints& complaints);
+void apply_rules(const Tree& document, BgpAdvertisement& advertisement, Complaints& complaints);
 
 }  // namespace porter::model

@@ -5,6 +5,42 @@
 
 namespace porter::model {
 
+namespace {
+
+// The table of api.md 7, for fields that are not called alike.
+struct Twin {
+  Kind kind{};
+  std::string_view v1alpha1;
+  std::string_view v1alpha2;
+};
+constexpr std::array<Twin, 8> kTwins{{
+    {.kind = Kind::BgpConf, .v1alpha1 = "spec.routerID", .v1alpha2 = "spec.routerId"},
+    {.kind = Kind::BgpConf, .v1alpha1 = "spec.port", .v1alpha2 = "spec.listenPort"},
+    {.kind = Kind::BgpPeer, .v1alpha1 = "spec.config", .v1alpha2 = "spec.conf"},
+    {.kind = Kind::BgpPeer, .v1alpha1 = "spec.config.peerAs", .v1alpha2 = "spec.conf.peerAs"},
+    {.kind = Kind::BgpPeer,
+     .v1alpha1 = "spec.config.neighborAddress",
+     .v1alpha2 = "spec.conf.neighborAddress"},
+    {.kind = Kind::BgpPeer, .v1alpha1 = "spec.addPaths", .v1alpha2 = "spec.afiSafis[].addPaths"},
+    {.kind = Kind::BgpPeer,
+     .v1alpha1 = "spec.addPaths.sendMax",
+     .v1alpha2 = "spec.afiSafis[].addPaths.config.sendMax"},
+    {.kind = Kind::BgpPeer,
+     .v1alpha1 = "spec.usingPortForward",
+     .v1alpha2 = "spec.transport.portForward"},
+}};
+
+}  // namespace
+
+std::string_view twin_of(Kind kind, std::string_view path, ApiVersion version) {
+  const bool is_old = version == ApiVersion::V1alpha1;
+  for (const Twin& twin : kTwins) {
+    if (twin.kind == kind && (is_old ? twin.v1alpha1 : twin.v1alpha2) == path)
+      return is_old ? twin.v1alpha2 : twin.v1alpha1;
+  }
+  return {};
+}
+
 std::string_view to_string(Edit edit) {
   switch (edit) {
     case Edit::Nothing: return "nothing";
@@ -20,8 +56,9 @@ std::string_view to_string(Edit edit) {
 }
 
 std::span<const Schema* const> schemas() {
-  static const std::array<const Schema*, 4> kSchemas{&eip_schema(), &bgp_conf_schema(),
-                                                     &bgp_peer_schema(), &eip_address_schema()};
+  static const std::array<const Schema*, 6> kSchemas{
+      &eip_schema(),         &bgp_conf_schema(),          &bgp_peer_schema(),
+      &eip_address_schema(), &bgp_advertisement_schema(), &bgp_node_state_schema()};
   return kSchemas;
 }
 
@@ -42,12 +79,12 @@ const Field* find_field(const Schema& schema, std::string_view path, ApiVersion 
 bool is_child(std::string_view path, std::string_view parent) {
   if (!path.starts_with(parent)) return false;
   path.remove_prefix(parent.size());
-  if (!parent.empty() && path == "[]") return true;
+  if (!parent.empty() && (path == "[]" || path == "{}")) return true;
   if (!parent.empty()) {
     if (!path.starts_with('.')) return false;
     path.remove_prefix(1);
   }
-  return !path.empty() && path.find_first_of(".[") == std::string_view::npos;
+  return !path.empty() && path.find_first_of(".[{") == std::string_view::npos;
 }
 
 std::string_view last_name(std::string_view path) {

@@ -43,6 +43,12 @@ enum class FieldType : std::uint8_t {
   Selector,       // metav1.LabelSelector
   SelectorOrMap,  // or a plain map of labels
   AsnMap,         // any key -> AS number
+  BgpCommunity,
+  CommunityPattern,
+  // Of a status only, which is written and not read:
+  Map,         // any key -> the row "path{}"
+  StringMap,   // any key -> text
+  Conditions,  // metav1.Condition, one of each type
 };
 
 struct ZonedAddress {
@@ -54,7 +60,7 @@ struct ZonedAddress {
 // carry nothing: that they are there is all.
 using Value = std::variant<std::monostate, bool, std::int64_t, std::string, porter::Address,
                            ZonedAddress, porter::RouterId, porter::Prefix, porter::Range, Selector,
-                           std::map<std::string, Asn>>;
+                           std::map<std::string, Asn>, Community, CommunityPattern>;
 using Setter = void (*)(Object& object, Value&& value);
 
 enum class Versions : std::uint8_t { V1alpha1, V1alpha2, Both };
@@ -119,18 +125,27 @@ struct Schema {
 [[nodiscard]] const Schema& eip_schema();
 [[nodiscard]] const Schema& bgp_conf_schema();
 [[nodiscard]] const Schema& bgp_peer_schema();
+[[nodiscard]] const Schema& bgp_advertisement_schema();
 [[nodiscard]] const Schema& eip_address_schema();
+[[nodiscard]] const Schema& bgp_node_state_schema();
 [[nodiscard]] std::span<const Schema* const> schemas();  // all, in the order of the documents
 [[nodiscard]] const Schema* schema_of(Kind kind);        // null: not a kind of ours
 
 [[nodiscard]] const Field* find_field(const Schema& schema, std::string_view path,
                                       ApiVersion version);
+// What the other version calls a field that has another name or place there; else empty.
+// twin_of(Kind::BgpPeer, "spec.addPaths", ApiVersion::V1alpha1): "spec.afiSafis[].addPaths".
+[[nodiscard]] std::string_view twin_of(Kind kind, std::string_view path, ApiVersion version);
 // The last names of the fields below `parent` in this version.
 [[nodiscard]] std::vector<std::string_view> names_below(const Schema& schema,
                                                         std::string_view parent,
                                                         ApiVersion version);
+// The rows of the status of a kind, for whoever describes it: "status.usage". Porter writes it, in
+// all versions alike, and reads it nowhere; so for decoding the status is one Opaque row. Empty for
+// a kind that is nothing but a status.
+[[nodiscard]] std::span<const Field> status_fields(Kind kind);
 // Is this row an immediate child of `parent`? "spec.a" is one of "spec"; "spec.l[]" one of
-// "spec.l".
+// "spec.l", "status.m{}" one of "status.m".
 [[nodiscard]] bool is_child(std::string_view path, std::string_view parent);
 [[nodiscard]] std::string_view last_name(std::string_view path);
 

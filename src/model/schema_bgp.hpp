@@ -38,7 +38,7 @@ constexpr auto graceful_restart_fields(std::string_view doc) {
        .doc = "Negotiate graceful restart (RFC 4724). A block without it means `false`, as in "
               "OpenELB, with "
               "a warning; no block at all means enabled.",
-       .fallback = "false",
+       .fallback = "false, with a warning",
        .edit = Edit::NextSession},
       {.path = "spec.gracefulRestart.restartTime",
        .type = FieldType::Integer,

@@ -95,9 +95,11 @@ constexpr auto kHead = std::to_array<Field>({
      .words = kNextHopModes},
     {.path = "spec.advertise",
      .type = FieldType::Choice,
-     .doc = "What is announced: every address to every peer. `Selected` needs the kind "
-            "BgpAdvertisement, "
-            "which this release does not have, and is refused.",
+     .set = put<&BgpConf::advertise>,
+     .doc =
+         "What is announced: every address to every peer, with BgpAdvertisements modifying what "
+         "they select; or `Selected`, only what a BgpAdvertisement selects. This release does not "
+         "act on BgpAdvertisements and refuses `Selected`.",
      .fallback = "All",
      .words = kAdvertise},
     {.path = "spec.gracefulShutdown",

@@ -74,8 +74,8 @@ TEST(Schema, EveryListHasElementsAndEveryGroupMembers) {
 
 // Whatever is promised goes somewhere. These are read by the rules of their object instead.
 TEST(Schema, EveryFieldThatWorksHasAPlace) {
-  const std::set<std::string_view> read_elsewhere{
-      "spec.advertise", "spec.afiSafis[].config.enabled", "spec.afiSafis[].config.family.safi"};
+  const std::set<std::string_view> read_elsewhere{"spec.afiSafis[].config.enabled",
+                                                  "spec.afiSafis[].config.family.safi"};
   for (const Schema* const schema : schemas()) {
     for (const Field& field : schema->fields) {
       const bool is_leaf = field.type != FieldType::Group && field.type != FieldType::List &&
@@ -200,6 +200,13 @@ std::vector<Known> known_fields() {
        ApiVersion::V1alpha2,
        {"address", "eip", "shareKey", "services[].namespace", "services[].name", "services[].uid",
         "retainUntil"}},
+      {Kind::BgpAdvertisement,
+       ApiVersion::V1alpha2,
+       {"eips[]", "eipSelector", "serviceSelector", "namespaceSelector", "nodeSelector", "peers[]",
+        "aggregationLength", "aggregationLengthV6", "communities[]", "localPreference", "med",
+        "prepend", "weight", "allowServiceOverrides.communities[]",
+        "allowServiceOverrides.localPreference", "allowServiceOverrides.med",
+        "allowServiceOverrides.prepend"}},
   };
 }
 

@@ -155,6 +155,8 @@ Result<Value> parse_text(FieldType type, const std::string& text) {
     case FieldType::Prefix: return Prefix::parse(text).map(as_value);
     case FieldType::Range: return Range::parse(text).map(as_value);
     case FieldType::Time: return parse_time_value(text);
+    case FieldType::BgpCommunity: return parse_community(text).map(as_value);
+    case FieldType::CommunityPattern: return parse_community_pattern(text).map(as_value);
     default: break;
   }
   if (text.size() <= kLongestText) return Value{text};
@@ -172,6 +174,8 @@ std::string_view text_type(FieldType type) {
     case FieldType::Prefix: return "a CIDR";
     case FieldType::Range: return "an address, a CIDR or first-last";
     case FieldType::Time: return "a time";
+    case FieldType::BgpCommunity:
+    case FieldType::CommunityPattern: return "a community";
     default: return "a text";
   }
 }

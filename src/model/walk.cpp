@@ -107,16 +107,31 @@ class Walker {
   void complain_about(std::string_view path, const Place& place, const Tree::Entry& entry) {
     const ApiVersion other =
         version_ == ApiVersion::V1alpha1 ? ApiVersion::V1alpha2 : ApiVersion::V1alpha1;
-    if (find_field(schema_, child_path(path, entry.key), other) != nullptr) {
-      const bool is_newer = other == ApiVersion::V1alpha2;
-      return complaints_.warn(
-          "UnknownField", join_path(place.path, entry.key), entry.key_line,
-          fmt::format("unknown field in {}; it is one of {}", is_newer ? "v1alpha1" : "v1alpha2",
-                      is_newer ? "v1alpha2" : "v1alpha1"));
-    }
+    const std::string written = child_path(path, entry.key);
+    if (find_field(schema_, written, other) != nullptr)
+      return explain_version(twin_of(schema_.kind, written, other), place, entry);
     std::vector<std::string_view> names = names_below(schema_, path, version_);
     if (path.empty()) names.insert(names.end(), {"apiVersion", "kind", "metadata"});
+    // A slip in a field of the other version: `addAaths` for its `addPaths`.
+    if (nearest(entry.key, names).empty()) {
+      const std::string_view meant = nearest(entry.key, names_below(schema_, path, other));
+      const std::string_view twin = twin_of(schema_.kind, child_path(path, meant), other);
+      if (!meant.empty() && !twin.empty()) {
+        return complaints_.warn("UnknownField", join_path(place.path, entry.key), entry.key_line,
+                                fmt::format("unknown field, did you mean {}?", twin));
+      }
+    }
     complain_unknown(place.path, entry, names, complaints_);
+  }
+
+  void explain_version(std::string_view twin, const Place& place, const Tree::Entry& entry) {
+    const bool is_old = version_ == ApiVersion::V1alpha1;
+    const std::string_view ours = is_old ? "v1alpha1" : "v1alpha2";
+    const std::string_view theirs = is_old ? "v1alpha2" : "v1alpha1";
+    complaints_.warn("UnknownField", join_path(place.path, entry.key), entry.key_line,
+                     twin.empty()
+                         ? fmt::format("unknown field in {}; it is one of {}", ours, theirs)
+                         : fmt::format("unknown field in {}, did you mean {}?", ours, twin));
   }
 
   void demand_required(std::string_view path, const Place& place) {

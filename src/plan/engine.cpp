@@ -13,6 +13,9 @@ using model::Kind;
 
 constexpr Pacer::Spacing kPlanSpacing{.first = 4ms, .next = 8ms};
 constexpr Pacer::Spacing kStatusSpacing{.first = 200ms, .next = 200ms};
+// In a cluster the status of a Service is how speakers hear of its address; that of a pool or a
+// peer, which sums up thousands of things, is for people (api.md 4, 7).
+constexpr Pacer::Spacing kSummarySpacing{.first = 1s, .next = 1s};
 // After this long, End-of-RIB no longer waits for records that the store cannot write.
 constexpr Duration kRecordPatience = 1s;
 
@@ -38,6 +41,44 @@ std::optional<Value> copy_of(const std::map<Key, Value>& map, const Key& key) {
   return known->second;
 }
 
+bool has_our_status(Kind kind) {
+  return kind == Kind::Service || kind == Kind::Eip || kind == Kind::BgpConf ||
+         kind == Kind::BgpPeer;
+}
+
+std::optional<bgp::State> state_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(bgp::State::Established); ++i) {
+    const auto state = static_cast<bgp::State>(i);
+    if (bgp::to_string(state) == name) return state;
+  }
+  return std::nullopt;
+}
+
+SessionSeen session_of_all(const View& view, const std::string& peer) {
+  SessionSeen seen;
+  seen.peer = peer;
+  seen.gone = true;
+  for (const auto& [node, told] : view.node_states) {
+    for (const model::BgpNodeState::Session& session : told.sessions) {
+      if (session.peer != peer) continue;
+      const bgp::State state = state_named(session.state).value_or(bgp::State::Idle);
+      if (seen.gone || state > seen.state) {
+        seen.state = state;
+        seen.since = session.since;
+        seen.why = session.last_error;
+        seen.caught_up = state == bgp::State::Established;
+      }
+      seen.gone = false;
+      seen.flaps += session.flaps;
+      seen.sent_v4 += session.sent.ipv4;
+      seen.sent_v6 += session.sent.ipv6;
+      seen.received_v4 += session.received.ipv4;
+      seen.received_v6 += session.received.ipv6;
+    }
+  }
+  return seen;
+}
+
 template <class Value>
 const Value* pointer(const std::optional<Value>& value) {
   return value ? &*value : nullptr;
@@ -50,7 +91,8 @@ Engine::Engine(Identity identity, TimePoint now, std::int64_t unix_now)
       announcer_{view_, assigner_},
       status_{view_, assigner_, announcer_},
       pacer_{kPlanSpacing},
-      status_pacer_{kStatusSpacing},
+      status_pacer_{identity.role == Role::Controller ? kPlanSpacing : kStatusSpacing},
+      summary_pacer_{kSummarySpacing},
       epoch_{now},
       unix_epoch_{unix_now} {
   view_.identity = std::move(identity);
@@ -73,11 +115,15 @@ void Engine::apply(Fact fact, TimePoint now) {
 }
 
 void Engine::mark_status_pace(TimePoint now) {
+  if (!summaries_dirty_.empty() && summary_pacer_.deadline() == kNever) summary_pacer_.mark(now);
   if (!status_dirty_.empty() && status_pacer_.deadline() == kNever) status_pacer_.mark(now);
 }
 
 bool Engine::remember(ObjectSeen& fact) {
   const model::NamespacedName& name = fact.key.name;
+  // What somebody wiped or changed is written again.
+  const bool has_status = view_.identity.role == Role::Controller && has_our_status(fact.key.kind);
+  if (has_status && fact.object && status_.seen(fact.key, fact.status)) mark_status(fact.key);
   switch (fact.key.kind) {
     case Kind::Service: return remember_service(name, fact.object);
     case Kind::EndpointSlice: return remember_slice(name, fact.object);
@@ -104,6 +150,8 @@ bool Engine::remember(ObjectSeen& fact) {
       announcer_.peer_changed(name.name);
       mark_status(fact.key);
       return true;
+    case Kind::BgpAdvertisement: return put(view_.bgp_advertisements, name.name, fact.object);
+    case Kind::BgpNodeState: return remember_node_state(name.name, fact.object);
   }
   return false;
 }
@@ -145,6 +193,27 @@ bool Engine::remember_node(const model::NamespacedName& name,
   if (!put(view_.nodes, name.name, object)) return false;
   announcer_.node_changed(name.name, pointer(before));
   return true;
+}
+
+// The controller knows sessions by what the speakers tell of their nodes: of each BgpPeer the best
+// one, and the sum of what is counted.
+bool Engine::remember_node_state(const std::string& node, std::optional<model::Object>& object) {
+  std::set<std::string> peers;
+  const auto add_peers = [&] {
+    const auto state = view_.node_states.find(node);
+    if (state == view_.node_states.end()) return;
+    for (const model::BgpNodeState::Session& session : state->second.sessions)
+      peers.insert(session.peer);
+  };
+  add_peers();
+  if (!put(view_.node_states, node, object)) return false;
+  add_peers();
+  bool news = false;
+  for (const std::string& peer : peers) {
+    SessionSeen seen = session_of_all(view_, peer);
+    news |= remember(seen);
+  }
+  return news;
 }
 
 // A new version that leaves out an address in use is refused: the pool stays as it was, and its
@@ -250,8 +319,8 @@ bool Engine::has_work() const {
 TimePoint Engine::deadline() const {
   if (!view_.synced) return kNever;
   if ((flushing_ && has_work()) || !status_flushing_.empty()) return TimePoint::min();
-  TimePoint next = std::min(
-      {pacer_.deadline(), status_pacer_.deadline(), assigner_.deadline(), announcer_.deadline()});
+  TimePoint next = std::min({pacer_.deadline(), status_pacer_.deadline(), summary_pacer_.deadline(),
+                             assigner_.deadline(), announcer_.deadline()});
   if (!planned_)
     next = std::min(next, has_work() ? pacer_.deadline() : synced_at_ + kRecordPatience);
   return next;
@@ -267,6 +336,10 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
   }
   if (flushing_ || now >= assigner_.deadline() || now >= announcer_.deadline())
     plan(now, budget, out);
+  if (now >= summary_pacer_.deadline()) {
+    summary_pacer_.flushed(now);
+    status_dirty_.merge(std::exchange(summaries_dirty_, {}));
+  }
   mark_status_pace(now);
   if (!status_flushing_.empty() || now >= status_pacer_.deadline()) write_status(now, budget, out);
   say_planned(now, out);
@@ -334,6 +407,10 @@ void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
 // The controller writes the status of every object; a speaker tells of its node in other ways.
 void Engine::mark_status(const model::ObjectKey& key) {
   if (view_.identity.role == Role::Speaker) return;
+  if (view_.identity.role == Role::Controller && key.kind != Kind::Service) {
+    summaries_dirty_.insert(key);
+    return;
+  }
   status_dirty_.insert(key);
 }
 

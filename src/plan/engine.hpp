@@ -57,6 +57,8 @@ class Engine {
                                     std::optional<model::Object>& object);
   [[nodiscard]] bool remember_node(const model::NamespacedName& name,
                                    std::optional<model::Object>& object);
+  [[nodiscard]] bool remember_node_state(const std::string& node,
+                                         std::optional<model::Object>& object);
   [[nodiscard]] bool remember_eip(const model::NamespacedName& name,
                                   std::optional<model::Object>& object);
   [[nodiscard]] bool remember_record(const model::NamespacedName& name,
@@ -77,7 +79,9 @@ class Engine {
   StatusWriter status_;
   Pacer pacer_;
   Pacer status_pacer_;
+  Pacer summary_pacer_;  // the controller's
   std::set<model::ObjectKey> status_dirty_;
+  std::set<model::ObjectKey> summaries_dirty_;
   std::set<model::ObjectKey> status_flushing_;
   std::map<Address, std::uint64_t> outstanding_;  // Records without an answer yet
   TimePoint synced_at_ = kNever;

@@ -22,6 +22,7 @@ struct ObjectSeen {
   model::ObjectKey key;
   std::optional<model::Object> object;  // none: gone
   std::string resource_version{};       // from an API server; empty: none, or gone
+  Tree status{};  // as it stands there, of kinds whose status is ours to write
 };
 // The newest version of an object was refused, or warned about; its last good version is in force.
 struct ProblemsSeen {

@@ -199,8 +199,8 @@ NextHopMode mode_of(const View& view, const model::BgpConf* conf, const model::B
   if (view.identity.role == Role::Controller) return NextHopMode::Nodes;
   if (peer.next_hop_mode) return *peer.next_hop_mode;
   if (conf != nullptr && conf->next_hop_mode) return *conf->next_hop_mode;
-  const bool is_classic = peer.meta.written_as == model::ApiVersion::V1alpha1 ||
-                          (conf != nullptr && conf->meta.written_as == model::ApiVersion::V1alpha1);
+  const bool is_classic = model::is_from_v1alpha1(peer.meta) ||
+                          (conf != nullptr && model::is_from_v1alpha1(conf->meta));
   return is_classic ? NextHopMode::Nodes : view.identity.default_mode;
 }
 
@@ -285,7 +285,7 @@ PeerOutcome plan_conf(const View& view, const SessionGround& ground, const std::
           "keep one BgpConf, named \"default\"");
     }
     return not_run(Reason::NotDefault,
-                   conf.meta.written_as == model::ApiVersion::V1alpha1
+                   model::is_from_v1alpha1(conf.meta)
                        ? "several BgpConfs were written as v1alpha1 and none is named \"default\", "
                          "so none counts"
                        : "only the BgpConf named \"default\" counts",

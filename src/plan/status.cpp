@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/status.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/time_text.hpp"
@@ -9,6 +10,58 @@ namespace porter::plan {
 namespace {
 
 using model::Kind;
+
+// The same for equal values, whatever the order of keys.
+void append_canonical(const Tree& tree, std::string& text) {
+  if (tree.is_map()) {
+    std::vector<const Tree::Entry*> entries;
+    entries.reserve(tree.entries().size());
+    for (const Tree::Entry& entry : tree.entries())
+      entries.push_back(&entry);
+    std::ranges::sort(entries, {}, [](const Tree::Entry* entry) { return entry->key; });
+    text += '{';
+    for (const Tree::Entry* entry : entries) {
+      text += entry->key + ':';
+      append_canonical(entry->value, text);
+      text += ',';
+    }
+    text += '}';
+  } else if (tree.is_list()) {
+    text += '[';
+    for (const Tree& item : tree.items()) {
+      append_canonical(item, text);
+      text += ',';
+    }
+    text += ']';
+  } else {
+    text += shown(tree.text()) == tree.text() ? tree.text() : to_json(tree, 0);
+  }
+}
+
+// What of a status is ours to say. Of a Service: the addresses, and our conditions.
+std::string ours_in(Kind kind, const Tree& status) {
+  std::string text;
+  std::map<std::string, std::string> conditions;
+  for (const Tree& condition : status["conditions"].items()) {
+    const std::string& type = condition["type"].text();
+    if (kind == Kind::Service && !type.starts_with(kOurConditions)) continue;
+    append_canonical(condition, conditions[type]);
+  }
+  if (kind == Kind::Service) {
+    for (const Tree& ingress : status["loadBalancer"]["ingress"].items())
+      text += ingress["ip"].text() + ingress["hostname"].text() + ' ';
+  } else {
+    std::map<std::string, std::string> fields;
+    for (const Tree::Entry& entry : status.entries()) {
+      if (entry.key != "conditions") append_canonical(entry.value, fields[entry.key]);
+    }
+    for (const auto& [key, value] : fields)
+      text += key + '=' + value + ' ';
+  }
+  for (const auto& [type, condition] : conditions)
+    text += condition;
+  return text;
+}
 
 }  // namespace
 
@@ -25,7 +78,9 @@ std::optional<StatusDraft> StatusWriter::draft(const model::ObjectKey& key) cons
     case Kind::Node:
     case Kind::Namespace:
     case Kind::Secret:
-    case Kind::EipAddress: break;
+    case Kind::EipAddress:
+    case Kind::BgpAdvertisement:
+    case Kind::BgpNodeState: break;
   }
   return std::nullopt;
 }
@@ -34,7 +89,8 @@ std::optional<StatusWanted> StatusWriter::write(const model::ObjectKey& key,
                                                 std::int64_t unix_now) {
   std::optional<StatusDraft> next = draft(key);
   if (!next) {
-    if (said_.erase(key) == 0) return std::nullopt;
+    const auto said = said_.extract(key);
+    if (said.empty() || !said.mapped().is_ours) return std::nullopt;
     return StatusWanted{.key = key, .status = {}};
   }
   Said& said = said_[key];
@@ -54,10 +110,27 @@ std::optional<StatusWanted> StatusWriter::write(const model::ObjectKey& key,
   }
   next->fields.set("conditions", std::move(conditions));
 
-  std::string text = to_json(next->fields, 0);
+  std::string text = ours_in(key.kind, next->fields);
   if (said.text == text) return std::nullopt;
-  said = {.text = std::move(text), .transitions = std::move(transitions)};
+  said = {.text = std::move(text), .transitions = std::move(transitions), .is_ours = true};
   return StatusWanted{.key = key, .status = std::move(next->fields)};
+}
+
+bool StatusWriter::seen(const model::ObjectKey& key, const Tree& status) {
+  Said& said = said_[key];
+  std::string text = ours_in(key.kind, status);
+  if (said.text == text) return false;
+  said.text = std::move(text);
+  for (const Tree& condition : status["conditions"].items()) {
+    const bool is_true = condition["status"].text() == "True";
+    const auto since = model::parse_time(condition["lastTransitionTime"].text());
+    said.is_ours |=
+        key.kind != Kind::Service || condition["type"].text().starts_with(kOurConditions);
+    if (since)
+      said.transitions.try_emplace(condition["type"].text(),
+                                   Transition{.is_true = is_true, .since = *since});
+  }
+  return true;
 }
 
 }  // namespace porter::plan

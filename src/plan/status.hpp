@@ -5,6 +5,8 @@
 
 namespace porter::plan {
 
+inline constexpr std::string_view kOurConditions = "network.kubesphere.io/";  // on a Service
+
 struct Condition {
   std::string type;
   bool is_true = false;
@@ -40,6 +42,9 @@ class StatusWriter {
 
   [[nodiscard]] std::optional<StatusWanted> write(const model::ObjectKey& key,
                                                   std::int64_t unix_now);
+  // A cluster: what stands there. What agrees with it is not written, not after a restart either;
+  // times of conditions go on from it. True: it is not what was said last.
+  bool seen(const model::ObjectKey& key, const Tree& status);
 
  private:
   struct Transition {
@@ -47,8 +52,9 @@ class StatusWriter {
     std::int64_t since = 0;
   };
   struct Said {
-    std::string text;                               // on one line
+    std::string text;                               // of what is ours in it; empty: nothing yet
     std::map<std::string, Transition> transitions;  // by type of condition
+    bool is_ours = false;                           // there is something of ours to take back
   };
 
   [[nodiscard]] std::optional<StatusDraft> draft(const model::ObjectKey& key) const;

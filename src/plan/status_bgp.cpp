@@ -58,6 +58,44 @@ Tree timers_state(const PeerSpec& spec, const SessionSeen* session) {
   return timers;
 }
 
+// Of every node, from what its speaker tells; of many nodes the details of the first.
+void add_sessions_of_all(const View& view, const std::string& peer, StatusDraft& draft) {
+  constexpr std::size_t kMostNodes = 50;
+  std::size_t total = 0;
+  std::size_t up = 0;
+  std::uint64_t advertised = 0;
+  std::uint64_t received = 0;
+  Tree nodes = Tree::map();
+  for (const auto& [node, told] : view.node_states) {
+    for (const model::BgpNodeState::Session& session : told.sessions) {
+      if (session.peer != peer) continue;
+      const bool is_up = session.state == bgp::to_string(bgp::State::Established);
+      ++total;
+      up += is_up ? 1U : 0U;
+      advertised += session.sent.ipv4 + session.sent.ipv6;
+      received += session.received.ipv4 + session.received.ipv6;
+      if (nodes.entries().size() >= kMostNodes) continue;
+      Tree state = Tree::map();
+      state.set("neighborAddress", session.neighbor)
+          .set("peerAs", session.peer_as)
+          .set("localAs", session.local_as)
+          .set("sessionState", upper(session.state));
+      if (!session.router_id.empty()) state.set("routerId", session.router_id);
+      if (session.flaps > 0) state.set("flops", session.flaps);
+      Tree timers = Tree::map();
+      if (is_up) timers.set("negotiatedHoldTime", std::to_string(session.hold_time));
+      if (session.since > 0)
+        timers.set(is_up ? "uptime" : "downtime", model::format_time(session.since));
+      nodes.set(
+          node,
+          Tree::map().set("peerState", std::move(state)).set("timersState", std::move(timers)));
+    }
+  }
+  draft.fields.set("sessions", fmt::format("{}/{}", up, total));
+  draft.fields.set("advertised", advertised).set("received", received);
+  draft.fields.set("nodesPeerStatus", std::move(nodes));
+}
+
 Condition established(const PeerOutcome& outcome) {
   return {.type = "Established",
           .is_true = outcome.reason == Reason::Established,
@@ -77,7 +115,7 @@ std::optional<StatusDraft> conf_status(const View& view, const Announcer& announ
     const PeerOutcome outcome = announcer.conf(name);
     const bool counts =
         outcome.reason == Reason::Ready || outcome.reason == Reason::RouterIdIgnored;
-    if (counts) {
+    if (counts && view.identity.role != Role::Controller) {
       const SessionGround ground = session_ground(view);
       Tree mine = Tree::map();
       mine.set("routerId", to_string(ground.router_id)).set("as", ground.local_as.number);
@@ -100,7 +138,9 @@ std::optional<StatusDraft> peer_status(const View& view, const Announcer& announ
   StatusDraft draft;
   const PeerOutcome* outcome = has_version ? announcer.peer(name) : nullptr;
   if (outcome != nullptr) {
-    if (outcome->spec) {
+    if (view.identity.role == Role::Controller) {
+      add_sessions_of_all(view, name, draft);
+    } else if (outcome->spec) {
       const auto seen = view.sessions.find(name);
       const SessionSeen* session = seen == view.sessions.end() ? nullptr : &seen->second;
       Tree mine = Tree::map();

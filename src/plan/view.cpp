@@ -46,7 +46,7 @@ const model::BgpConf* effective_conf(const View& view) {
   if (named != view.bgp_confs.end()) return &named->second;
   const model::BgpConf* only = nullptr;
   for (const auto& [name, conf] : view.bgp_confs) {
-    if (conf.meta.written_as != model::ApiVersion::V1alpha1) continue;
+    if (!model::is_from_v1alpha1(conf.meta)) continue;
     if (only != nullptr) return nullptr;
     only = &conf;
   }

@@ -37,7 +37,9 @@ struct View {
   std::map<std::string, model::Eip> eips;
   std::map<std::string, model::BgpConf> bgp_confs;
   std::map<std::string, model::BgpPeer> bgp_peers;
-  std::map<std::string, SessionSeen> sessions;  // by BgpPeer
+  std::map<std::string, model::BgpAdvertisement> bgp_advertisements;
+  std::map<std::string, model::BgpNodeState> node_states;  // the controller's
+  std::map<std::string, SessionSeen> sessions;             // by BgpPeer
   struct Problems {
     std::string where;
     std::vector<model::Problem> list;

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/speaker.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "app/cluster_access.hpp"
+#include "app/node_process.hpp"
+#include "cluster/node_state.hpp"
+#include "cluster/secrets.hpp"
+#include "cluster/source.hpp"
+
+namespace porter::app {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using model::Kind;
+
+// What a speaker follows: eight watches, and Secrets by name.
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> kAll{Kind::Service, Kind::EndpointSlice,   Kind::Node,
+                                      Kind::Eip,     Kind::EipAddress,      Kind::BgpConf,
+                                      Kind::BgpPeer, Kind::BgpAdvertisement};
+  return kAll;
+}
+
+// A change of state of a session is told at once, counters at most so often.
+constexpr auto kTellAtLeast = 10s;
+constexpr auto kTellAtMost = 1s;
+
+plan::Identity identity_of(const cli::SpeakerOptions& options) {
+  plan::Identity identity;
+  identity.role = plan::Role::Speaker;
+  identity.node = options.node;
+  identity.load_balancer_class = options.cluster.load_balancer_class;
+  identity.ignore_exclude_label = options.cluster.ignore_exclude_label;
+  identity.default_mode = model::NextHopMode::Self;
+  identity.secret_namespace = options.cluster.ns;
+  return identity;
+}
+
+// The API server tells, the routers hear: read top to bottom, this is `porter speaker`.
+class Speaker {
+ public:
+  Speaker(io::asio::any_io_executor executor, const cli::SpeakerOptions& options,
+          kube::Client& client, const log::Output& output)
+      : options_{options},
+        node_{executor,
+              identity_of(options),
+              {.role = "speaker",
+               .metrics_per_service = options.metrics_per_service,
+               .speaker = speaker_options(options.state)},
+              output,
+              {.record = [](const plan::Changes&) { return std::vector<plan::Fact>{}; },
+               .troubles = [this] { return troubles(); },
+               .session_moved = [this] { tell_soon(); }}},
+        writer_{executor, client, {}, {}},
+        node_state_{writer_, options.node},
+        secrets_{executor, client, options.cluster.ns,
+                 [this](plan::Fact fact) { take(std::move(fact)); }},
+        source_{executor,
+                client,
+                kinds(),
+                jitter_seed(),
+                {.fact = [this](plan::Fact fact) { take(std::move(fact)); }, .trouble = {}}},
+        tell_{executor, Clock::now() + kTellAtMost} {}
+
+  [[nodiscard]] Result<void> open() {
+    return node_.open(options_.socket.empty() ? options_.state + "/porter.sock" : options_.socket,
+                      options_.listen);
+  }
+
+  io::Task<> serve(asio::signal_set& signals) {
+    writer_.start();
+    node_.start();
+    node_.tasks().spawn(secrets_.follow());
+    node_.tasks().spawn(tell_state());
+    source_.start();
+    const auto [error, number] = co_await signals.async_wait(io::kAwait);
+    log::info("porter", "stopping", {{"signal", number}});
+    co_await node_.stop(speaker::BgpRunner::Farewell::Restart);
+    co_await source_.stop();
+    co_await writer_.stop();
+  }
+
+ private:
+  // Synced is held back until the Secrets that BgpPeers name were asked for: else the first
+  // sessions would be refused for want of a password.
+  void take(plan::Fact fact) {
+    if (std::holds_alternative<plan::Synced>(fact)) {
+      is_synced_ = true;
+    } else {
+      const auto* const seen = std::get_if<plan::ObjectSeen>(&fact);
+      const bool is_peer = seen != nullptr && seen->key.kind == Kind::BgpPeer;
+      node_.take(std::move(fact));
+      if (is_peer) secrets_.want(secret_names());
+    }
+    if (is_synced_ && !node_.engine().view().synced && secrets_.is_settled())
+      node_.take(plan::Synced{});
+  }
+
+  [[nodiscard]] std::set<std::string> secret_names() const {
+    std::set<std::string> names;
+    for (const auto& [name, peer] : node_.engine().view().bgp_peers) {
+      if (peer.auth_secret) names.insert(peer.auth_secret->name);
+    }
+    return names;
+  }
+
+  void tell_soon() {
+    const TimePoint soon = std::max(told_at_ + kTellAtMost, Clock::now());
+    if (soon < tell_.expiry()) tell_.expires_at(soon);
+  }
+
+  io::Task<> tell_state() {
+    for (;;) {
+      [[maybe_unused]] const auto woken = co_await tell_.async_wait(io::kAwait);
+      if (Clock::now() < tell_.expiry()) continue;
+      told_at_ = Clock::now();
+      tell_.expires_at(told_at_ + kTellAtLeast);
+      const auto& nodes = node_.engine().view().nodes;
+      const auto node = nodes.find(options_.node);
+      const std::string uid = node == nodes.end() ? std::string{} : node->second.meta.uid;
+      node_state_.tell(
+          cluster::node_state(options_.node, PORTER_VERSION, node_.speaker().peers(),
+                              node_.engine().announcer().peers(), told_at_, unix_now()),
+          uid);
+    }
+  }
+
+  [[nodiscard]] std::vector<local::Trouble> troubles() const {
+    std::vector<local::Trouble> all;
+    const auto add = [&](const std::string& object, const std::string& message) {
+      if (!message.empty())
+        all.push_back({.object = object, .reason = "ApiServer", .message = message});
+    };
+    for (const std::string& trouble : source_.troubles())
+      add("watch", trouble);
+    for (const std::string& trouble : writer_.troubles())
+      add("write", trouble);
+    add("secrets", secrets_.trouble());
+    return all;
+  }
+
+  const cli::SpeakerOptions& options_;
+  NodeProcess node_;
+  kube::Writer writer_;
+  cluster::NodeStateWriter node_state_;
+  cluster::Secrets secrets_;
+  cluster::Source source_;
+  asio::steady_timer tell_;
+  TimePoint told_at_{};
+  bool is_synced_ = false;
+};
+
+}  // namespace
+
+int run_speaker(const cli::SpeakerOptions& options) {
+  const log::Output output{log::level_named(options.cluster.log_level).value_or(log::Level::Info)};
+  std::error_code error;
+  std::filesystem::create_directories(options.state, error);
+  asio::io_context context{1};
+  asio::signal_set signals{context, SIGINT, SIGTERM};
+  io::Worker worker{context.get_executor()};
+  const auto client = open_client(context.get_executor(), worker, options.cluster);
+  if (!client) {
+    (void)std::fprintf(stderr, "porter: %s\n", client.error().message.c_str());
+    return cli::kCannotReach;
+  }
+  Speaker porter{context.get_executor(), options, **client, output};
+  if (const Result<void> opened = porter.open(); !opened) {
+    (void)std::fprintf(stderr, "porter: %s\n", opened.error().message.c_str());
+    return cli::kCannotReach;
+  }
+  log::info("porter", "started",
+            {{"version", PORTER_VERSION},
+             {"node", options.node},
+             {"cluster", (*client)->access().origin},
+             {"state", options.state}});
+  io::run(context, porter.serve(signals));
+  return cli::kGood;
+}
+
+}  // namespace porter::app

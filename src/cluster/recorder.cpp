@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/recorder.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "io/log.hpp"
+#include "model/encode.hpp"
+
+namespace porter::cluster {
+namespace {
+
+using model::Kind;
+
+constexpr std::string_view kManager = "porter-controller";
+
+model::ObjectKey key_of(const Address& address) {
+  return {.kind = Kind::EipAddress, .name = {.ns = {}, .name = model::eip_address_name(address)}};
+}
+
+// The decoded EipAddress that stands in our way; none where it makes no sense.
+std::optional<model::EipAddress> address_in(const Tree& object) {
+  model::Decoded decoded = model::decode(object);
+  if (!decoded.object) return std::nullopt;
+  auto* const found = std::get_if<model::EipAddress>(&*decoded.object);
+  return found == nullptr ? std::nullopt : std::optional{std::move(*found)};
+}
+
+}  // namespace
+
+Recorder::Recorder(kube::Writer& writer, Source& source, Hooks hooks)
+    : writer_{writer}, source_{source}, hooks_{std::move(hooks)} {}
+
+void Recorder::apply(const plan::Changes& changes) {
+  for (const plan::Change& change : changes) {
+    if (const auto* const wanted = std::get_if<plan::Record>(&change)) {
+      slots_[wanted->address].next = *wanted;
+      write(wanted->address);
+    } else if (const auto* const said = std::get_if<plan::StatusWanted>(&change)) {
+      statuses_[said->key] = said->status.value_or(Tree::map());
+      status(said->key);
+    }
+  }
+}
+
+void Recorder::retry() {
+  std::vector<Address> addresses;
+  for (const auto& [address, slot] : slots_) {
+    if (slot.next && !slot.is_busy) addresses.push_back(address);
+  }
+  for (const Address& address : addresses)
+    write(address);
+  std::vector<model::ObjectKey> keys;
+  for (const auto& [key, tree] : statuses_)
+    keys.push_back(key);
+  for (const model::ObjectKey& key : keys)
+    status(key);
+}
+
+void Recorder::write(const Address& address) {
+  Slot& slot = slots_.at(address);
+  if (slot.is_busy || !slot.next || !hooks_.may_act()) return;
+  const plan::Record wanted = *slot.next;
+  const bool is_there = !source_.version_of(key_of(address)).empty();
+  if (!wanted.value && !is_there) {  // nothing was ever written
+    slots_.erase(address);
+    hooks_.fact(plan::Recorded{.address = address, .revision = wanted.revision});
+    return;
+  }
+  if (!writer_.put(wish_for(wanted))) return;
+  slot.next.reset();
+  slot.is_busy = true;
+}
+
+kube::Wish Recorder::wish_for(const plan::Record& record) {
+  const model::ObjectKey key = key_of(record.address);
+  const std::string& version = source_.version_of(key);
+  kube::Wish wish;
+  wish.key = {.resource = kube::resource_of(Kind::EipAddress), .name = key.name, .part = {}};
+  if (!record.value) {
+    wish.operation = kube::Delete{.uid = {}, .resource_version = version};
+    // It goes, whatever somebody wrote into it meanwhile.
+    wish.rebase = [this](const Tree& current) -> std::optional<kube::Operation> {
+      if (!hooks_.may_act()) return std::nullopt;
+      return kube::Delete{.uid = {},
+                          .resource_version = current.at_path("metadata.resourceVersion").text()};
+    };
+  } else {
+    Tree object = model::to_tree(*record.value);
+    const auto with_version = [](Tree tree, const std::string& resource_version) {
+      Tree metadata = tree["metadata"];
+      metadata.set("resourceVersion", resource_version);
+      tree.set("metadata", std::move(metadata));
+      return tree;
+    };
+    if (version.empty()) {
+      wish.operation = kube::Create{.object = std::move(object)};
+    } else {
+      wish.operation = kube::Update{.object = with_version(object, version)};
+      wish.rebase = [this, object = std::move(object),
+                     with_version](const Tree& current) -> std::optional<kube::Operation> {
+        if (!hooks_.may_act()) return std::nullopt;
+        return kube::Update{
+            .object = with_version(object, current.at_path("metadata.resourceVersion").text())};
+      };
+    }
+  }
+  wish.done = [this, record](const kube::WriteResult& result) { recorded(record, result); };
+  return wish;
+}
+
+void Recorder::recorded(const plan::Record& record, const kube::WriteResult& result) {
+  const Address address = record.address;
+  const model::ObjectKey key = key_of(address);
+  Slot& slot = slots_[address];
+  slot.is_busy = false;
+  using Outcome = kube::WriteOutcome;
+  const bool is_done =
+      result.outcome == Outcome::Written || (result.outcome == Outcome::Gone && !record.value);
+  if (is_done) {
+    source_.written(key, record.value ? result.object.at_path("metadata.resourceVersion").text()
+                                      : std::string{});
+    hooks_.fact(plan::Recorded{.address = address, .revision = record.revision});
+  } else if (result.outcome == Outcome::Gone) {
+    source_.written(key, {});  // somebody deleted it: it is made anew
+    if (!slot.next) slot.next = record;
+  } else if (result.outcome == Outcome::Conflict && record.value) {
+    source_.written(key, result.object.at_path("metadata.resourceVersion").text());
+    hooks_.fact(plan::RecordRefused{
+        .address = address, .revision = record.revision, .actual = address_in(result.object)});
+  } else if (result.outcome == Outcome::Refused) {
+    // The API server will not have it as it is, so nobody may believe in it.
+    hooks_.fact(plan::RecordRefused{
+        .address = address, .revision = record.revision, .actual = std::nullopt});
+  }
+  if (slots_[address].next) {
+    write(address);
+  } else {
+    slots_.erase(address);
+  }
+}
+
+void Recorder::status(const model::ObjectKey& key) {
+  const auto wanted = statuses_.find(key);
+  if (wanted == statuses_.end() || !hooks_.may_act()) return;
+  const std::string uid = hooks_.uid_of(key);
+  if (uid.empty()) {  // it is gone
+    statuses_.erase(wanted);
+    return;
+  }
+  kube::Wish wish;
+  wish.key = {.resource = kube::resource_of(key.kind), .name = key.name, .part = "status"};
+  wish.uid = uid;
+  wish.operation = kube::ApplyStatus{.status = wanted->second,
+                                     .manager = std::string{kManager},
+                                     .resource_version = source_.version_of(key)};
+  wish.rebase = [this,
+                 tree = wanted->second](const Tree& current) -> std::optional<kube::Operation> {
+    if (!hooks_.may_act()) return std::nullopt;
+    return kube::ApplyStatus{
+        .status = tree,
+        .manager = std::string{kManager},
+        .resource_version = current.at_path("metadata.resourceVersion").text()};
+  };
+  wish.done = [this, key](const kube::WriteResult& result) {
+    if (result.outcome == kube::WriteOutcome::Written)
+      source_.written(key, result.object.at_path("metadata.resourceVersion").text());
+  };
+  if (writer_.put(std::move(wish))) statuses_.erase(key);
+}
+
+}  // namespace porter::cluster

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/source.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace porter::cluster {
+namespace {
+
+using model::Kind;
+
+// Kinds that are written on condition of what was read.
+bool has_versions(Kind kind) {
+  return kind == Kind::Service || kind == Kind::EipAddress;
+}
+
+// Opaque but for one thing: of two of one object the larger is the newer (Kubernetes 1.35).
+std::uint64_t number_of(const std::string& version) {
+  std::uint64_t number = 0;
+  const char* const end = version.data() + version.size();
+  const auto [stopped, error] = std::from_chars(version.data(), end, number);
+  return error == std::errc{} && stopped == end ? number : 0;
+}
+
+}  // namespace
+
+Source::Source(io::asio::any_io_executor executor, kube::Client& client,
+               const std::vector<Kind>& kinds, std::uint64_t jitter_seed, Told told)
+    : told_{std::move(told)} {
+  for (const Kind kind : kinds) {
+    kube::Reflector::Config config;
+    config.resource = kube::resource_of(kind);
+    config.list_watch.jitter_seed = jitter_seed++;
+    kube::Reflector::Told events;
+    events.fact = [this](plan::Fact fact) { take(std::move(fact)); };
+    events.synced = [this] { synced(); };
+    events.trouble = told_.trouble;
+    reflectors_.push_back(
+        std::make_unique<kube::Reflector>(executor, client, std::move(config), std::move(events)));
+  }
+}
+
+Source::~Source() = default;
+
+void Source::start() {
+  for (const auto& reflector : reflectors_)
+    reflector->start();
+}
+
+io::Task<> Source::stop() {
+  for (const auto& reflector : reflectors_)
+    co_await reflector->stop();
+}
+
+std::vector<std::string> Source::troubles() const {
+  std::vector<std::string> list;
+  for (const auto& reflector : reflectors_) {
+    if (std::string trouble = reflector->trouble(); !trouble.empty())
+      list.push_back(std::move(trouble));
+  }
+  return list;
+}
+
+std::vector<std::string> Source::awaited() const {
+  std::vector<std::string> list;
+  for (const auto& reflector : reflectors_) {
+    if (!reflector->is_synced()) list.push_back(kube::words(reflector->resource()));
+  }
+  return list;
+}
+
+const std::string& Source::version_of(const model::ObjectKey& key) const {
+  static const std::string kNone;
+  const auto found = versions_.find(key);
+  return found == versions_.end() ? kNone : found->second;
+}
+
+void Source::written(const model::ObjectKey& key, const std::string& resource_version) {
+  if (!has_versions(key.kind)) return;
+  if (resource_version.empty()) {
+    versions_.erase(key);
+  } else {
+    versions_[key] = resource_version;
+  }
+}
+
+void Source::take(plan::Fact fact) {
+  if (const auto* const seen = std::get_if<plan::ObjectSeen>(&fact);
+      seen != nullptr && has_versions(seen->key.kind)) {
+    if (seen->object) {
+      std::string& known = versions_[seen->key];
+      // An answer to our own write overtook the watch: what comes now is what was there before it.
+      if (number_of(seen->resource_version) < number_of(known)) return;
+      known = seen->resource_version;
+    } else {
+      versions_.erase(seen->key);
+    }
+  }
+  told_.fact(std::move(fact));
+}
+
+void Source::synced() {
+  if (is_synced_ || !awaited().empty()) return;
+  is_synced_ = true;
+  told_.fact(plan::Synced{});
+}
+
+}  // namespace porter::cluster

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kube/reflector.hpp"
+#include "plan/fact.hpp"
+
+namespace porter::cluster {
+
+// A cluster as the Engine's source of facts: one reflector for each kind, and Synced once all of
+// them have listed. Remembers the resourceVersion of what it told, which the writes of the
+// controller carry. Owned by app; on the one loop.
+class Source {
+ public:
+  struct Told {
+    std::function<void(plan::Fact)> fact;
+    std::function<void()> trouble;  // began, changed or ended: see troubles()
+  };
+
+  Source(io::asio::any_io_executor executor, kube::Client& client,
+         const std::vector<model::Kind>& kinds, std::uint64_t jitter_seed, Told told);
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  ~Source();
+
+  void start();
+  io::Task<> stop();  // awaited before it is destroyed
+
+  [[nodiscard]] bool is_synced() const { return is_synced_; }
+  // "cannot list services: …", one per kind that cannot be followed.
+  [[nodiscard]] std::vector<std::string> troubles() const;
+  // Kinds whose first list has not come yet.
+  [[nodiscard]] std::vector<std::string> awaited() const;
+
+  // Empty: no such object was told.
+  [[nodiscard]] const std::string& version_of(const model::ObjectKey& key) const;
+  // The API server answered a write of ours with a newer one: what is older on its way is no news.
+  void written(const model::ObjectKey& key, const std::string& resource_version);
+
+ private:
+  void take(plan::Fact fact);
+  void synced();
+
+  Told told_;
+  std::map<model::ObjectKey, std::string> versions_;
+  std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
+  bool is_synced_ = false;
+};
+
+}  // namespace porter::cluster

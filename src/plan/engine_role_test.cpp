@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "plan/engine.hpp"
+#include "plan/test_scene.hpp"
+
+// The Engine as the brain of a controller: what it writes into a cluster, and what it does not.
+namespace porter::plan {
+namespace {
+
+using namespace std::chrono_literals;
+
+const model::ObjectKey kWeb{.kind = model::Kind::Service, .name = test::named("shop/web")};
+const model::ObjectKey kTor{.kind = model::Kind::BgpPeer, .name = test::named("tor")};
+
+// An API server that takes every write and shows it.
+class Cluster {
+ public:
+  Cluster() { start(); }
+
+  void start() {
+    Identity identity;
+    identity.role = Role::Controller;
+    identity.default_mode = model::NextHopMode::Self;
+    engine_.emplace(identity, now, 1'700'000'000);
+    see(test::eip("lan", "192.0.2.0/30"), model::Kind::Eip);
+    see(test::conf(), model::Kind::BgpConf);
+    see(test::peer("tor", "172.30.0.1"), model::Kind::BgpPeer);
+    see(test::node("n1", {"172.30.0.11"}), model::Kind::Node);
+    see(test::slice("shop/web-1", "web", {{.node = "n1", .ip = "10.0.0.1"}}),
+        model::Kind::EndpointSlice);
+    for (const auto& [address, record] : records)
+      see(record, model::Kind::EipAddress);
+    see(test::service("shop/web"), model::Kind::Service);
+    engine_->apply(Synced{}, now);
+    run();
+  }
+
+  template <class Value>
+  void see(const Value& value, model::Kind kind) {
+    const model::ObjectKey key{.kind = kind, .name = value.meta.name};
+    const auto status = statuses.find(key);
+    engine_->apply(ObjectSeen{.key = key,
+                              .object = value,
+                              .resource_version = "1",
+                              .status = status == statuses.end() ? Tree{} : status->second},
+                   now);
+  }
+
+  // Until nothing is due within two seconds.
+  void run() {
+    for (const TimePoint end = now + 2s; now < end; now += 1ms) {
+      if (engine_->deadline() > now) continue;
+      for (Change& change : engine_->step(now, 100))
+        perform(change);
+    }
+  }
+
+  void perform(Change& change) {
+    if (const auto* const record = std::get_if<Record>(&change)) {
+      ++writes;
+      if (record->value) {
+        records[record->address] = *record->value;
+        records[record->address].meta.name.name = model::eip_address_name(record->address);
+      } else {
+        records.erase(record->address);
+      }
+      engine_->apply(Recorded{.address = record->address, .revision = record->revision}, now);
+    } else if (auto* const wanted = std::get_if<StatusWanted>(&change)) {
+      ++writes;
+      statuses[wanted->key] = wanted->status.value_or(Tree::map());
+      if (wanted->key == kWeb) see(test::service("shop/web"), model::Kind::Service);
+    }
+  }
+
+  [[nodiscard]] std::string condition(const model::ObjectKey& key, std::string_view type) {
+    for (const Tree& each : statuses[key]["conditions"].items()) {
+      if (each["type"].text() == type)
+        return each["status"].text() + " " + each["reason"].text() + ": " + each["message"].text();
+    }
+    return "none";
+  }
+  [[nodiscard]] const Engine& engine() const { return *engine_; }
+
+  TimePoint now{1h};
+  std::map<Address, model::EipAddress> records;
+  std::map<model::ObjectKey, Tree> statuses;
+  unsigned writes = 0;
+
+ private:
+  std::optional<Engine> engine_;
+};
+
+model::BgpNodeState state_of(std::string_view node, std::string state) {
+  model::BgpNodeState told;
+  told.meta = test::meta(node);
+  model::BgpNodeState::Session session;
+  session.peer = "tor";
+  session.neighbor = "172.30.0.1";
+  session.state = std::move(state);
+  session.sent = {.ipv4 = 1, .ipv6 = 0};
+  told.sessions = {session};
+  return told;
+}
+
+TEST(ControllerEngine, AssignsAndShowsTheAddressInTwoWrites) {
+  Cluster cluster;
+  EXPECT_EQ(cluster.records.size(), 1U);
+  EXPECT_EQ(to_json(cluster.statuses[kWeb]["loadBalancer"], 0),
+            R"({"ingress":[{"ip":"192.0.2.0","ipMode":"VIP"}]})");
+  EXPECT_EQ(cluster.condition(kWeb, "network.kubesphere.io/Assigned"),
+            "True Assigned: 192.0.2.0 from Eip lan");
+  EXPECT_EQ(cluster.condition(kWeb, "network.kubesphere.io/Announced").substr(0, 26),
+            "False NoEstablishedPeer: 1");
+}
+
+TEST(ControllerEngine, WritesNothingAfterARestart) {
+  Cluster cluster;
+  cluster.writes = 0;
+  cluster.now += 1h;
+  cluster.start();
+  EXPECT_EQ(cluster.writes, 0U);
+}
+
+TEST(ControllerEngine, WritesAgainWhatSomebodyWiped) {
+  Cluster cluster;
+  const Tree before = cluster.statuses[kWeb];
+  cluster.statuses[kWeb] = Tree::map();
+  cluster.writes = 0;
+  cluster.see(test::service("shop/web"), model::Kind::Service);
+  cluster.run();
+  EXPECT_EQ(cluster.writes, 1U);
+  EXPECT_EQ(cluster.statuses[kWeb], before);
+  EXPECT_EQ(cluster.records.size(), 1U);
+}
+
+TEST(ControllerEngine, SumsUpTheSessionsOfAllNodes) {
+  Cluster cluster;
+  EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "0/0");
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.see(state_of("n2", "Active"), model::Kind::BgpNodeState);
+  cluster.run();
+  EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "1/2");
+  EXPECT_EQ(cluster.statuses[kTor]["advertised"].text(), "2");
+  EXPECT_EQ(cluster.condition(kTor, "Established").substr(0, 4), "True");
+  EXPECT_EQ(cluster.condition(kWeb, "network.kubesphere.io/Announced").substr(0, 4), "True");
+}
+
+TEST(ControllerEngine, LeavesTheStatusOfOthersAlone) {
+  Cluster cluster;
+  cluster.writes = 0;
+  model::Service other = test::service("shop/other");
+  other.load_balancer_class = "example.com/other";
+  const model::ObjectKey key{.kind = model::Kind::Service, .name = other.meta.name};
+  cluster.statuses[key] = Tree::map().set(
+      "loadBalancer",
+      Tree::map().set("ingress", Tree::list().push(Tree::map().set("ip", "198.51.100.1"))));
+  cluster.see(other, model::Kind::Service);
+  cluster.run();
+  EXPECT_EQ(cluster.writes, 0U);
+}
+
+}  // namespace
+}  // namespace porter::plan
