@@ -1,12 +1,12 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo lab lint-quick test test-full interop crash bench lint fuzz format packages clean help
+.PHONY: build demo lab lint-quick test test-full interop crash kube bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
-  libcli11-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3
-LAB_PACKAGES := bird2 frr gobgpd iproute2 nftables iputils-ping procps tcpdump util-linux curl
+  libcli11-dev libssl-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3
+LAB_PACKAGES := bird2 frr gobgpd iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl
 
 # One build at a time in this folder; another waits, and says so.
 lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
@@ -25,7 +25,7 @@ lab: build lab-packages  ## the same lab, kept running to play with: see docs/la
 test: packages lab-packages lint-quick  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
 	@set -e; for preset in dev gcc release; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
-	@$(MAKE) --no-print-directory interop crash
+	@$(MAKE) --no-print-directory interop crash kube
 	@echo "make test: all passed ($$(date +%T))"
 
 test-full: test lint  ## what is longer: clang-tidy, ThreadSanitizer, more seeds, more crashes, fuzzing
@@ -40,6 +40,10 @@ interop:  ## against real BIRD and FRR, in network namespaces
 crash:  ## SIGKILL at random points: no address moves, none is given twice
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
 
+kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
+	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
+	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi
+
 bench: packages lab-packages  ## benchmarks; latency is asserted here and nowhere else
 	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release
 	@ln -sfn release/porter build/porter
@@ -48,7 +52,7 @@ bench: packages lab-packages  ## benchmarks; latency is asserted here and nowher
 # clang-tidy takes as long as all the rest: it is for `make lint`, not for every `make test`.
 lint-quick: packages
 	@echo "== lint ($$(date +%T))"
-	@python3 -m unittest -q tools/lint_test.py
+	@python3 -m unittest -q tools/lint_test.py tools/kube/build_test.py
 	@tools/check_layers.py && tools/check_coroutines.py && tools/format.sh --check
 
 lint: lint-quick  ## every lint, clang-tidy too, after they have refused what they must refuse

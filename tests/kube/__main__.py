@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Porter in a real cluster: python3 -m tests.kube [bed|manifests|lifecycle|controllers|outage|watches|rbac]"""
+import sys
+
+from tests.harness import main
+from tools.kube import build
+
+MODULES = ["bed", "manifests", "lifecycle", "controllers", "outage", "watches", "rbac"]
+
+if "--inside" not in sys.argv:
+    try:
+        build.provide()  # out here there is a network, in the spaces of the tests there is none
+    except build.NotAvailable as reason:
+        print(f"tests.kube cannot run: {reason}", file=sys.stderr)
+        sys.exit(77)
+sys.exit(main("tests.kube", MODULES))
