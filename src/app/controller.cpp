@@ -9,7 +9,9 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -187,12 +189,9 @@ class Controller {
                   {.ns = options.cluster.ns,
                    .name = "porter-controller",
                    .election = {.identity = options.identity, .jitter_seed = jitter_seed()}},
-                  {.acquired = [this] { leads(true, "acquired"); },
-                   .lost = [this](const std::string& why) { leads(false, why); },
-                   .leader =
-                       [](const std::string& holder) {
-                         log::info("election", "leader", {{"holder", holder}});
-                       },
+                  {.acquired = [this] { leads(true); },
+                   .lost = [this](const std::string&) { leads(false); },
+                   .leader = {},
                    .trouble = {}}},
         http_{executor, tasks_,
               [this](const io::HttpRequest& request) { return answer(request); }} {}
@@ -223,15 +222,14 @@ class Controller {
   }
 
  private:
-  void leads(bool now, const std::string& why) {
-    log::info("election", now ? "leading" : "not leading", {{"why", why}});
+  void leads(bool now) {
     leading_ = now;
     turn_.cancel();
   }
 
   io::Task<> rule() {
     for (;;) {
-      while (!leading_ || ending_) {
+      while (!leading_) {
         turn_.expires_at(TimePoint::max());
         [[maybe_unused]] const auto woken = co_await turn_.async_wait(io::kAwait);
       }
@@ -244,6 +242,9 @@ class Controller {
       co_await term_->stop();
       term_.reset();
       over_.cancel();
+      if (ending_) co_return;
+      // stop() made this coroutine deaf to its own cancellation, so that it runs to its end.
+      co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     }
   }
 
@@ -301,7 +302,12 @@ class Controller {
 
 }  // namespace
 
-int run_controller(const cli::ControllerOptions& options) {
+int run_controller(const cli::ControllerOptions& given) {
+  cli::ControllerOptions options = given;
+  if (options.identity.empty()) {
+    boost::system::error_code unknown;
+    options.identity = fmt::format("{}-{:08x}", asio::ip::host_name(unknown), jitter_seed() >> 32U);
+  }
   const log::Output output{log::level_named(options.cluster.log_level).value_or(log::Level::Info)};
   asio::io_context context{1};
   asio::signal_set signals{context, SIGINT, SIGTERM};

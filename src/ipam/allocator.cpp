@@ -178,10 +178,11 @@ void Allocator::leave(const Address& address, const model::NamespacedName& servi
 
 void Allocator::keep(const Address& address, const model::Holder& holder, std::int64_t until) {
   Lease& lease = open(address);
+  std::vector<model::Holder> kept{holder};  // `holder` may lie in the lease that changes now
   count_out(address, lease);
-  drop_holder(address, lease, holder.service);
+  drop_holder(address, lease, kept.front().service);
   PORTER_ASSERT(lease.holders.empty());
-  set_kept(address, lease, {holder}, until);
+  set_kept(address, lease, std::move(kept), until);
   count_in(address, lease);
   write(address, lease);
 }

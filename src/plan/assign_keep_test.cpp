@@ -392,6 +392,23 @@ TEST_F(Retain, DoesNotKeepWhatItsServiceLeft) {
   EXPECT_EQ(world.stored.size(), 1U);
 }
 
+// A uid as an API server gives it does not fit into a short string.
+TEST_F(Retain, KeepsAnAddressOfAServiceWithALongUid) {
+  auto web = service("shop/longer");
+  web.meta.uid = "eccdbb9b-e821-4969-8a3c-581a8b14cd0c";
+  world.put(web);
+  world.run();
+  world.drop_service("shop/longer");
+  world.run();
+  const auto kept = std::ranges::find_if(world.stored, [](const auto& stored) {
+    return !stored.second.services.empty() &&
+           stored.second.services.front().service == name_of("shop/longer");
+  });
+  ASSERT_NE(kept, world.stored.end());
+  EXPECT_EQ(kept->second.services.front().uid, web.meta.uid);
+  EXPECT_NE(kept->second.retain_until, 0);
+}
+
 TEST(RetainDualStack, KeepsAnAddressOfAFamilyForThatFamilyOnly) {
   World world;
   auto lan = eip("lan", {"192.0.2.0/31", "2001:db8::/127"});
