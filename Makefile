@@ -25,10 +25,10 @@ lab: build lab-packages  ## the same lab, kept running to play with: see docs/la
 test: packages lab-packages lint-quick  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
 	@set -e; for preset in dev gcc release; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
-	@$(MAKE) --no-print-directory interop crash kube
+	@$(MAKE) --no-print-directory interop crash
 	@echo "make test: all passed ($$(date +%T))"
 
-test-full: test lint  ## what is longer: clang-tidy, ThreadSanitizer, more seeds, more crashes, fuzzing
+test-full: test lint kube  ## what is longer: clang-tidy, the real cluster, ThreadSanitizer, more seeds, more crashes, fuzzing
 	@set -e; for preset in tsan fuzz; do $(call workflow,$$preset); done
 	@PORTER_SIM_SEEDS=10000 ctest --test-dir build/release -R -i sim --output-on-failure --no-tests=error
 	@PORTER_CRASHES=200 $(MAKE) --no-print-directory crash
@@ -40,6 +40,7 @@ interop:  ## against real BIRD and FRR, in network namespaces
 crash:  ## SIGKILL at random points: no address moves, none is given twice
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
 
+KUBE_TESTS ?= lifecycle controllers
 kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
 	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi

@@ -16,6 +16,13 @@ constexpr std::array kCommands{
     Command{"run", "everything in one process, without a cluster",
             "--manifests --state --node --socket --listen --load-balancer-class --secret-namespace "
             "--claim-unclassed --ignore-exclude-label --metrics-per-service --log-level --help"},
+    Command{"controller", "in a cluster: gives Services their addresses",
+            "--kubeconfig --context --namespace --identity --listen --load-balancer-class "
+            "--claim-unclassed --ignore-exclude-label --log-level --help"},
+    Command{
+        "speaker", "in a cluster: announces them from a node",
+        "--kubeconfig --context --namespace --node --state --socket --listen "
+        "--load-balancer-class --ignore-exclude-label --metrics-per-service --log-level --help"},
     Command{"status", "how things stand", "--socket --output --watch --help"},
     Command{"peers", "the BGP neighbours", "--socket --output --watch --help"},
     Command{"routes", "what is announced or was received",

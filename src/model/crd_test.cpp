@@ -35,13 +35,18 @@ TEST(Crd, IsStructuralAndEveryTextListAndMapHasALimit) {
     const std::string& type = schema["type"].text();
     const bool is_number_or_text = schema["x-kubernetes-int-or-string"].as_bool();
     EXPECT_NE(type.empty(), !is_number_or_text) << path;
-    if (type == "array") EXPECT_TRUE(schema["maxItems"].kind() == Tree::Kind::Number) << path;
-    if (schema["additionalProperties"].is_map())
+    if (type == "array") {
+      EXPECT_TRUE(schema["maxItems"].kind() == Tree::Kind::Number) << path;
+    }
+    if (schema["additionalProperties"].is_map()) {
       EXPECT_EQ(schema["maxProperties"].kind(), Tree::Kind::Number) << path;
+    }
     const bool has_end = !schema["maxLength"].is_null() || schema["enum"].is_list() ||
                          schema["format"].text() == "date-time";
     const bool is_typemeta = path.ends_with(".apiVersion") || path.ends_with(".kind");
-    if ((type == "string" || is_number_or_text) && !is_typemeta) EXPECT_TRUE(has_end) << path;
+    if ((type == "string" || is_number_or_text) && !is_typemeta) {
+      EXPECT_TRUE(has_end) << path;
+    }
     // A map is either of known names or of any.
     EXPECT_FALSE(schema["properties"].is_map() && schema["additionalProperties"].is_map()) << path;
   });
@@ -51,10 +56,11 @@ TEST(Crd, SaysWhatEveryFieldIs) {
   walk_all([](const std::string& path, const Tree& schema) {
     const bool is_plain =
         path.ends_with("{}") || path.ends_with("[]") || path.ends_with(".metadata");
-    if (!is_plain)
+    if (!is_plain) {
       EXPECT_TRUE(schema["description"].text().ends_with(".") || path.ends_with(".apiVersion") ||
                   path.ends_with(".kind"))
           << path;
+    }
   });
 }
 
@@ -65,8 +71,9 @@ TEST(Crd, HasEveryFieldOfTheTables) {
     walk_schema("", schema_of_version(tree, 0),
                 [&](const std::string& path, const Tree&) { paths.insert(path); });
     for (const Field& field : schema->fields) {
-      if (is_in(field.versions, ApiVersion::V1alpha2))
+      if (is_in(field.versions, ApiVersion::V1alpha2)) {
         EXPECT_TRUE(paths.contains("." + std::string{field.path})) << field.path;
+      }
     }
     paths.clear();
     walk_schema("", schema_of_version(tree, tree["spec"]["versions"].items().size() - 1),

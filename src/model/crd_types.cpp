@@ -205,7 +205,7 @@ void type_into(const Field& field, Tree& tree) {
       map_into(std::move(number), kLongestList, tree);
       break;
     }
-    case FieldType::StringMap: {
+    case FieldType::TextMap: {
       Tree text = Tree::map();
       text.set("type", "string").set("maxLength", 4096);
       map_into(std::move(text), kLongestList, tree);

@@ -125,7 +125,7 @@ std::string type_words(const Field& field) {
     case FieldType::BgpCommunity: return "community";
     case FieldType::CommunityPattern: return "community, or with `*`";
     case FieldType::Map: return "map";
-    case FieldType::StringMap: return "map of texts";
+    case FieldType::TextMap: return "map of texts";
     case FieldType::Conditions: return "list of conditions";
   }
   return {};

@@ -47,7 +47,7 @@ enum class FieldType : std::uint8_t {
   CommunityPattern,
   // Of a status only, which is written and not read:
   Map,         // any key -> the row "path{}"
-  StringMap,   // any key -> text
+  TextMap,     // any key -> text
   Conditions,  // metav1.Condition, one of each type
 };
 

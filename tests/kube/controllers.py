@@ -89,6 +89,13 @@ class Controllers(KubeCase):
             if "/leases" in request.target:
                 request.target = request.target.replace("/porter-controller", "/porter-controller-two")
                 request.body = request.body.replace(b'"porter-controller"', b'"porter-controller-two"')
+        rbac = "rbac.authorization.k8s.io"
+        self.api.put({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": "second", "namespace": NAMESPACE},
+                      "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+                                 "resourceNames": ["porter-controller-two"], "verbs": ["get", "update"]}]},
+                     {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": {"name": "second", "namespace": NAMESPACE},
+                      "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "second"},
+                      "subjects": [{"kind": "ServiceAccount", "name": "porter-controller", "namespace": NAMESPACE}]})
         proxy = self.lab.proxy()
         proxy.edit = other_lease
         self.begin(speakers=False)

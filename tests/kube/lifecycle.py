@@ -157,7 +157,7 @@ class Lifecycle(KubeCase):
         self.add("b", annotations={POOL: "named"})
         self.wait_addresses("b", ["203.0.113.0"])
         self.add("c", namespace=self.namespace("shop"), annotations={WANTED: "198.51.100.77"})
-        self.assertIn("default/a", self.wait_condition("c", "False", "AddressInUse", namespace="shop"))
+        self.assertIn("default/a", self.wait_condition("c", "False", "ShareRefused", namespace="shop"))
         self.add("d", annotations={WANTED: "192.0.2.1"})
         self.wait_condition("d", "False", "AddressNotInPool")
         self.add("e", annotations={POOL: "nowhere"})
