@@ -31,7 +31,7 @@ def pool_full(lab):
     for name, namespace in (("web", "shop"), ("api", "shop"), ("dns", "infra"), ("mail", "infra")):
         lab.porter.write(f"{namespace}-{name}", porter.service(name, namespace=namespace, annotations=edge),
                          porter.endpoints(name, ["n1", "n2"], namespace=namespace))
-    for service in ("shop/web", "shop/api", "infra/dns", "infra/mail"):
+        service = f"{namespace}/{name}"  # one after the other, so that each has the address it is printed with
         wait_for(f"an address for {service}", lambda service=service: lab.porter.address_of(service))
     lab.porter.write("cart", porter.service("cart", namespace="shop", annotations=edge),
                      porter.endpoints("cart", ["n1", "n2"], namespace="shop"))
