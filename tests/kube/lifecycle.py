@@ -163,7 +163,7 @@ class Lifecycle(KubeCase):
         self.add("e", annotations={POOL: "nowhere"})
         self.assertIn("nowhere", self.wait_condition("e", "False", "PoolNotFound"))
         self.lab.delete_service("a")
-        self.wait_addresses("c", ["198.51.100.77"])
+        self.wait_addresses("c", ["198.51.100.77"], "shop")
 
     def test_pools_by_namespace_default_and_priority(self):
         self.begin(speakers=False)
