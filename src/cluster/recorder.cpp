@@ -79,34 +79,26 @@ kube::Wish Recorder::wish_for(const plan::Record& record) {
   wish.key = {.resource = kube::resource_of(Kind::EipAddress), .name = key.name, .part = {}};
   if (!record.value) {
     wish.operation = kube::Delete{.uid = {}, .resource_version = version};
-    // It goes, whatever somebody wrote into it meanwhile.
-    wish.rebase = [this](const Tree& current) -> std::optional<kube::Operation> {
-      if (!hooks_.may_act()) return std::nullopt;
-      return kube::Delete{.uid = {},
-                          .resource_version = current.at_path("metadata.resourceVersion").text()};
-    };
+  } else if (version.empty()) {
+    wish.operation = kube::Create{.object = model::to_tree(*record.value)};
   } else {
-    Tree object = model::to_tree(*record.value);
-    const auto with_version = [](Tree tree, const std::string& resource_version) {
-      Tree metadata = tree["metadata"];
-      metadata.set("resourceVersion", resource_version);
-      tree.set("metadata", std::move(metadata));
-      return tree;
-    };
-    if (version.empty()) {
-      wish.operation = kube::Create{.object = std::move(object)};
-    } else {
-      wish.operation = kube::Update{.object = with_version(object, version)};
-      wish.rebase = [this, object = std::move(object),
-                     with_version](const Tree& current) -> std::optional<kube::Operation> {
-        if (!hooks_.may_act()) return std::nullopt;
-        return kube::Update{
-            .object = with_version(object, current.at_path("metadata.resourceVersion").text())};
-      };
-    }
+    Tree seen = Tree::map();
+    seen.set("metadata", Tree::map().set("resourceVersion", version));
+    wish.operation = kube::based_on(kube::Update{.object = model::to_tree(*record.value)}, seen);
   }
+  // What somebody else created is not overwritten; what is ours goes its way whatever they wrote.
+  if (!version.empty()) wish.rebase = again(wish.operation);
   wish.done = [this, record](const kube::WriteResult& result) { recorded(record, result); };
   return wish;
+}
+
+std::function<std::optional<kube::Operation>(const Tree&)> Recorder::again(
+    kube::Operation operation) const {
+  return [this,
+          operation = std::move(operation)](const Tree& current) -> std::optional<kube::Operation> {
+    if (!hooks_.may_act()) return std::nullopt;
+    return kube::based_on(operation, current);
+  };
 }
 
 void Recorder::recorded(const plan::Record& record, const kube::WriteResult& result) {
@@ -154,14 +146,7 @@ void Recorder::status(const model::ObjectKey& key) {
   wish.operation = kube::ApplyStatus{.status = wanted->second,
                                      .manager = std::string{kManager},
                                      .resource_version = source_.version_of(key)};
-  wish.rebase = [this,
-                 tree = wanted->second](const Tree& current) -> std::optional<kube::Operation> {
-    if (!hooks_.may_act()) return std::nullopt;
-    return kube::ApplyStatus{
-        .status = tree,
-        .manager = std::string{kManager},
-        .resource_version = current.at_path("metadata.resourceVersion").text()};
-  };
+  wish.rebase = again(wish.operation);
   wish.done = [this, key](const kube::WriteResult& result) {
     if (result.outcome == kube::WriteOutcome::Written)
       source_.written(key, result.object.at_path("metadata.resourceVersion").text());

@@ -40,6 +40,9 @@ class Recorder {
 
   void write(const Address& address);
   [[nodiscard]] kube::Wish wish_for(const plan::Record& record);
+  // After a conflict: the same on top of what is there now, while we may.
+  [[nodiscard]] std::function<std::optional<kube::Operation>(const Tree&)> again(
+      kube::Operation operation) const;
   void recorded(const plan::Record& record, const kube::WriteResult& result);
   void status(const model::ObjectKey& key);
 

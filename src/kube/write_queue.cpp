@@ -49,6 +49,8 @@ Operation based_on(Operation operation, const Tree& current) {
     gone->resource_version = version;
   } else if (auto* const patch = std::get_if<PatchStatus>(&operation)) {
     patch->resource_version = version;
+  } else if (auto* const apply = std::get_if<ApplyStatus>(&operation)) {
+    apply->resource_version = version;
   }
   return operation;
 }
