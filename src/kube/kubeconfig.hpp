@@ -61,7 +61,7 @@ struct Access {
   Cluster cluster;
   User user;
   std::string ns = "default";
-  std::string origin;  // "context 'lab' of /root/.kube/config", "the Pod's service account"
+  std::string origin;  // "context 'lab' of ~/.kube/config", "the Pod's service account"
 };
 
 // One kubeconfig file, decoded. Relative paths in it are made absolute by its folder.

@@ -73,7 +73,7 @@ class Controllers(KubeCase):
         leader = self.lab.leader()
         creation = threading.Thread(target=self.lab.bulk_services, args=(200,))
         creation.start()
-        time.sleep(0.3)
+        self.wait("it is at work", lambda: len(self.holders()) > 0)
         leader.pause()
         self.wait("another leads", lambda: self.lab.leader() not in (None, leader), 30)
         creation.join()
