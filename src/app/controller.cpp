@@ -68,11 +68,9 @@ class Term {
                 client,
                 {.controller = "network.kubesphere.io/porter-controller",
                  .instance = options.identity}},
-        source_{executor,
-                client,
-                kinds(),
-                jitter_seed(),
-                {.fact = [this](plan::Fact fact) { take(std::move(fact)); }, .trouble = {}}},
+        source_{executor,      client,
+                kinds(),       cluster::Source::Statuses::Told,
+                jitter_seed(), [this](plan::Fact fact) { take(std::move(fact)); }},
         recorder_{writer_,
                   source_,
                   {.fact = [this](plan::Fact fact) { take(std::move(fact)); },
@@ -101,7 +99,6 @@ class Term {
     if (!events_.trouble().empty()) all.push_back(events_.trouble());
     return all;
   }
-  [[nodiscard]] std::vector<std::string> awaited() const { return source_.awaited(); }
   [[nodiscard]] const plan::Engine& engine() const { return engine_; }
   [[nodiscard]] const kube::WriterCounters& writes() const { return writer_.counters(); }
 

@@ -64,11 +64,9 @@ class Speaker {
         node_state_{writer_, options.node},
         secrets_{executor, client, options.cluster.ns,
                  [this](plan::Fact fact) { take(std::move(fact)); }},
-        source_{executor,
-                client,
-                kinds(),
-                jitter_seed(),
-                {.fact = [this](plan::Fact fact) { take(std::move(fact)); }, .trouble = {}}},
+        source_{executor,      client,
+                kinds(),       cluster::Source::Statuses::LeftOut,
+                jitter_seed(), [this](plan::Fact fact) { take(std::move(fact)); }},
         tell_{executor, Clock::now() + kTellAtMost} {}
 
   [[nodiscard]] Result<void> open() {

@@ -40,7 +40,7 @@ struct Scene {
                                             kube::Writer::Options{}, [] {});
     source =
         std::make_unique<Source>(bench.context.get_executor(), *client, std::vector<model::Kind>{},
-                                 1, Source::Told{.fact = [](plan::Fact) {}, .trouble = {}});
+                                 Source::Statuses::Told, 1, [](plan::Fact) {});
     recorder = std::make_unique<Recorder>(
         *writer, *source,
         Recorder::Hooks{.fact = [this](plan::Fact fact) { facts.push_back(std::move(fact)); },

@@ -26,16 +26,17 @@ std::uint64_t number_of(const std::string& version) {
 }  // namespace
 
 Source::Source(io::asio::any_io_executor executor, kube::Client& client,
-               const std::vector<Kind>& kinds, std::uint64_t jitter_seed, Told told)
-    : told_{std::move(told)} {
+               const std::vector<Kind>& kinds, Statuses statuses, std::uint64_t jitter_seed,
+               OnFact on_fact)
+    : on_fact_{std::move(on_fact)} {
   for (const Kind kind : kinds) {
     kube::Reflector::Config config;
     config.resource = kube::resource_of(kind);
     config.list_watch.jitter_seed = jitter_seed++;
+    config.tells_status = statuses == Statuses::Told;
     kube::Reflector::Told events;
     events.fact = [this](plan::Fact fact) { take(std::move(fact)); };
     events.synced = [this] { synced(); };
-    events.trouble = told_.trouble;
     reflectors_.push_back(
         std::make_unique<kube::Reflector>(executor, client, std::move(config), std::move(events)));
   }
@@ -97,13 +98,13 @@ void Source::take(plan::Fact fact) {
       versions_.erase(seen->key);
     }
   }
-  told_.fact(std::move(fact));
+  on_fact_(std::move(fact));
 }
 
 void Source::synced() {
   if (is_synced_ || !awaited().empty()) return;
   is_synced_ = true;
-  told_.fact(plan::Synced{});
+  on_fact_(plan::Synced{});
 }
 
 }  // namespace porter::cluster

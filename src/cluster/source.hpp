@@ -17,13 +17,15 @@ namespace porter::cluster {
 // controller carry. Owned by app; on the one loop.
 class Source {
  public:
-  struct Told {
-    std::function<void(plan::Fact)> fact;
-    std::function<void()> trouble;  // began, changed or ended: see troubles()
-  };
+  using OnFact = std::function<void(plan::Fact)>;
+  enum class Statuses : std::uint8_t {
+    Told,
+    LeftOut
+  };  // for who writes them; or not copied at all
 
   Source(io::asio::any_io_executor executor, kube::Client& client,
-         const std::vector<model::Kind>& kinds, std::uint64_t jitter_seed, Told told);
+         const std::vector<model::Kind>& kinds, Statuses statuses, std::uint64_t jitter_seed,
+         OnFact on_fact);
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
   ~Source();
@@ -46,7 +48,7 @@ class Source {
   void take(plan::Fact fact);
   void synced();
 
-  Told told_;
+  OnFact on_fact_;
   std::map<model::ObjectKey, std::string> versions_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
   bool is_synced_ = false;

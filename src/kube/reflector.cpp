@@ -178,7 +178,7 @@ void Reflector::applied(const Tree& object) {
         plan::ObjectSeen{.key = key,
                          .object = std::move(decoded.object),
                          .resource_version = object.at_path("metadata.resourceVersion").text(),
-                         .status = object["status"]});
+                         .status = config_.tells_status ? object["status"] : Tree{}});
   }
   problems_seen(key, std::move(decoded.problems));
 }

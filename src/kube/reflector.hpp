@@ -28,6 +28,7 @@ class Reflector {
     std::string field_selector;
     watch::ListWatchConfig list_watch;  // `resource` is filled in
     watch::Limits limits;
+    bool tells_status = false;  // ObjectSeen::status is filled in, for who writes it
   };
   struct Told {
     std::function<void(plan::Fact)> fact;  // ObjectSeen, ProblemsSeen
