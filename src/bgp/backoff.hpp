@@ -26,15 +26,19 @@ class Jitter {
 };
 
 // How long to wait before the next attempt: `base`, then twice as long each time up to 30 s, or
-// always `base` where that is longer. Never zero, so an attempt never follows another at once.
+// always `base` where that is longer. Who asks for a pace (a base of a second or more) is kept to
+// it within a factor of 8. Never zero, so an attempt never follows another at once.
 class Backoff {
  public:
   static constexpr Duration kLongest = std::chrono::seconds{30};
+  static constexpr int kMostSteps = 8;
 
   explicit Backoff(Duration base) { set_base(base); }
 
   void set_base(Duration base) {
     base_ = std::max<Duration>(base, std::chrono::seconds{1});
+    const bool asked = base > Duration::zero() && base < kLongest;
+    longest_ = asked ? std::min<Duration>(kLongest, base_ * kMostSteps) : kLongest;
     reset();
   }
   void reset() { wait_ = base_; }
@@ -42,7 +46,7 @@ class Backoff {
   // The wait after this failure, and a longer one after the next.
   [[nodiscard]] Duration next(Jitter& jitter) {
     const Duration wait = wait_;
-    wait_ = std::max(base_, std::min(wait_ * 2, kLongest));
+    wait_ = std::max(base_, std::min(wait_ * 2, longest_));
     return jitter(wait);
   }
   // The same wait without counting a failure.
@@ -50,6 +54,7 @@ class Backoff {
 
  private:
   Duration base_{};
+  Duration longest_{};
   Duration wait_{};
 };
 

@@ -39,9 +39,9 @@ enum class State : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, 
 struct PeerConfig {
   OpenConfig open;
   enum class Dial : std::uint8_t { Active, Passive } dial = Dial::Active;
-  // Base of the reconnect back-off, seconds: doubles from here to 30 s while attempts fail, resets
-  // after a session that lasted; jittered 0.75-1.0 (RFC 4271 §10). 0: 1 s. More than 30: always
-  // that.
+  // Base of the reconnect back-off, seconds: doubles from here to eight times as much, and 30 s at
+  // most, while attempts fail; resets after a session that lasted; jittered 0.75-1.0 (RFC 4271
+  // §10). 0: from 1 s to 30 s. More than 30: always that.
   std::uint32_t connect_retry = 0;
   std::optional<std::uint16_t> keepalive;  // seconds; none: a third of the negotiated hold time
   bool admin_down = false;

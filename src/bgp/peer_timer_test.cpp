@@ -264,6 +264,19 @@ TEST(PeerTimer, ConnectRetrySetsTheFirstStepOfTheBackOff) {
   EXPECT_EQ(lab.dials, 2U);
 }
 
+TEST(PeerTimer, ConnectRetryBoundsTheBackOffToo) {
+  PeerConfig config = lab::config();
+  config.connect_retry = 2;
+  Lab lab{config};
+  lab.start();
+  for (int i = 0; i < 200; ++i) {
+    if (lab.dialing) lab.lose(lab.connect(Direction::Outbound));
+    lab.pass(1s);
+  }
+  EXPECT_GE(lab.dials, 14U);  // 2, 4, 8, 16, 16, ... seconds apart, or up to a quarter less
+  EXPECT_LE(lab.dials, 19U);
+}
+
 TEST(Backoff, SurvivesTheLargestConfiguredInterval) {
   PeerConfig config = lab::config();
   config.connect_retry = UINT32_MAX;

@@ -261,7 +261,8 @@ constexpr auto kTransportFields = std::to_array<Field>({
     {.path = "spec.timers.config.connectRetry",
      .type = FieldType::Digits,
      .set = put<&BgpPeer::connect_retry>,
-     .doc = "How long to wait after a connection failed. 0: Porter's own back-off.",
+     .doc = "How long to wait after a connection failed; twice as long each time after that, up to "
+            "eight times this or 30 s. 0: from one second up to 30.",
      .fallback = "0",
      .edit = Edit::NextSession,
      .bounds = kSeconds},
