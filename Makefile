@@ -1,7 +1,7 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo lab lint-quick test test-full interop crash kube bench lint fuzz format packages clean help
+.PHONY: build demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
@@ -44,6 +44,10 @@ KUBE_TESTS ?= lifecycle controllers
 kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
 	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi
+
+soak: build lab-packages  ## half an hour of random changes and faults in a real cluster (PORTER_SOAK_SECONDS, PORTER_SOAK_SEED)
+	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SOAK_SECONDS=$${PORTER_SOAK_SECONDS:-1800} \
+	  python3 -m tests.kube --inside soak
 
 bench: packages lab-packages  ## benchmarks; latency is asserted here and nowhere else
 	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release

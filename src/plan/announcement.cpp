@@ -84,8 +84,7 @@ class Diagnosis {
   // True: the address is not to be announced at all.
   bool is_held() {
     if (!item_.recorded) {
-      say(Reason::NotRecorded,
-          fmt::format("{} is chosen, its record is not written yet", to_string(item_.address)),
+      say(Reason::NotRecorded, "chosen, its record is not written yet",
           "if this lasts, the state folder cannot be written: see the log");
       return true;
     }

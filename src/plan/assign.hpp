@@ -87,6 +87,9 @@ class Assigner {
   [[nodiscard]] std::set<std::string> take_changed_eips();
   // Addresses whose holders or recorded state changed since the last call: for announce.
   [[nodiscard]] std::set<Address> take_changed_addresses();
+  [[nodiscard]] bool has_news() const {  // one of the three has something to tell
+    return !changed_addresses_.empty() || !changed_services_.empty() || !changed_eips_.empty();
+  }
 
   // How many that wait for the same are told anew when others take it: their message names these.
   static constexpr std::size_t kMostRefreshed = 16;

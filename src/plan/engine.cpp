@@ -12,12 +12,10 @@ using namespace std::chrono_literals;
 using model::Kind;
 
 constexpr Pacer::Spacing kPlanSpacing{.first = 4ms, .next = 8ms};
-constexpr Pacer::Spacing kStatusSpacing{.first = 200ms, .next = 200ms};
-// In a cluster the status of a Service is how speakers hear of its address; that of a pool or a
-// peer, which sums up thousands of things, is for people (api.md 4, 7).
-constexpr Pacer::Spacing kSummarySpacing{.first = 1s, .next = 1s};
 // After this long, End-of-RIB no longer waits for records that the store cannot write.
 constexpr Duration kRecordPatience = 1s;
+// A Service whose record is on its way needs no status that says so, unless it takes this long.
+constexpr Duration kStatusPatience = 5s;
 
 // Puts the latest state of an object into its map. False: that is what was there already.
 template <class Key, class Value>
@@ -91,8 +89,7 @@ Engine::Engine(Identity identity, TimePoint now, std::int64_t unix_now)
       announcer_{view_, assigner_},
       status_{view_, assigner_, announcer_},
       pacer_{kPlanSpacing},
-      status_pacer_{identity.role == Role::Controller ? kPlanSpacing : kStatusSpacing},
-      summary_pacer_{kSummarySpacing},
+      pace_{identity.role},
       epoch_{now},
       unix_epoch_{unix_now} {
   view_.identity = std::move(identity);
@@ -111,12 +108,7 @@ void Engine::apply(Fact fact, TimePoint now) {
   const bool news = std::visit([this](auto& latest) { return remember(latest); }, fact);
   if (news || (!flushing_ && has_work())) pacer_.mark(now);
   if (view_.synced && synced_at_ == kNever) synced_at_ = now;
-  mark_status_pace(now);
-}
-
-void Engine::mark_status_pace(TimePoint now) {
-  if (!summaries_dirty_.empty() && summary_pacer_.deadline() == kNever) summary_pacer_.mark(now);
-  if (!status_dirty_.empty() && status_pacer_.deadline() == kNever) status_pacer_.mark(now);
+  pace_.settle(now);
 }
 
 bool Engine::remember(ObjectSeen& fact) {
@@ -262,7 +254,7 @@ bool Engine::remember(ProblemsSeen& fact) {
 // The answer to our own Record is no news from outside: it ends the flush it belongs to, unpaced.
 bool Engine::remember(Recorded& fact) {
   const auto waiting = outstanding_.find(fact.address);
-  if (waiting != outstanding_.end() && waiting->second == fact.revision)
+  if (waiting != outstanding_.end() && waiting->second.revision == fact.revision)
     outstanding_.erase(waiting);
   assigner_.recorded(fact.address, fact.revision);
   flushing_ = true;
@@ -271,7 +263,7 @@ bool Engine::remember(Recorded& fact) {
 
 bool Engine::remember(RecordRefused& fact) {
   const auto waiting = outstanding_.find(fact.address);
-  if (waiting != outstanding_.end() && waiting->second == fact.revision)
+  if (waiting != outstanding_.end() && waiting->second.revision == fact.revision)
     outstanding_.erase(waiting);
   assigner_.record_refused(fact.address, fact.revision, pointer(fact.actual));
   return true;
@@ -313,14 +305,14 @@ bool Engine::remember(SourceWhole& fact) {
 }
 
 bool Engine::has_work() const {
-  return assigner_.has_work() || announcer_.has_work();
+  return assigner_.has_work() || announcer_.has_work() || (view_.synced && assigner_.has_news());
 }
 
 TimePoint Engine::deadline() const {
   if (!view_.synced) return kNever;
-  if ((flushing_ && has_work()) || !status_flushing_.empty()) return TimePoint::min();
-  TimePoint next = std::min({pacer_.deadline(), status_pacer_.deadline(), summary_pacer_.deadline(),
-                             assigner_.deadline(), announcer_.deadline()});
+  if (flushing_ && has_work()) return TimePoint::min();
+  TimePoint next =
+      std::min({pacer_.deadline(), pace_.deadline(), assigner_.deadline(), announcer_.deadline()});
   if (!planned_)
     next = std::min(next, has_work() ? pacer_.deadline() : synced_at_ + kRecordPatience);
   return next;
@@ -336,12 +328,8 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
   }
   if (flushing_ || now >= assigner_.deadline() || now >= announcer_.deadline())
     plan(now, budget, out);
-  if (now >= summary_pacer_.deadline()) {
-    summary_pacer_.flushed(now);
-    status_dirty_.merge(std::exchange(summaries_dirty_, {}));
-  }
-  mark_status_pace(now);
-  if (!status_flushing_.empty() || now >= status_pacer_.deadline()) write_status(now, budget, out);
+  pace_.settle(now);
+  write_status(now, budget, out);
   say_planned(now, out);
   return out;
 }
@@ -349,7 +337,7 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
 void Engine::plan(TimePoint now, std::size_t budget, Changes& out) {
   const std::size_t before = out.size();
   assigner_.step(now, unix_at(now), budget, out);
-  note_outstanding(out, before);
+  note_outstanding(out, before, now);
   hand_over();
   announcer_.step(now, unix_at(now), budget, out);
   hand_over();
@@ -374,11 +362,13 @@ void Engine::hand_over() {
     mark_status({.kind = Kind::BgpPeer, .name = {.ns = {}, .name = peer}});
 }
 
-void Engine::note_outstanding(const Changes& out, std::size_t from) {
+void Engine::note_outstanding(const Changes& out, std::size_t from, TimePoint now) {
   for (std::size_t i = from; i < out.size(); ++i) {
-    if (const auto* record = std::get_if<Record>(&out[i])) {
-      outstanding_[record->address] = record->revision;
-    }
+    const auto* const record = std::get_if<Record>(&out[i]);
+    if (record == nullptr) continue;
+    const auto [known, is_new] = outstanding_.try_emplace(record->address);
+    known->second.revision = record->revision;
+    if (is_new) known->second.since = now;
   }
 }
 
@@ -390,28 +380,33 @@ void Engine::say_planned(TimePoint now, Changes& out) {
   out.emplace_back(Planned{});
 }
 
-// What is marked while a flush is under way waits for the next one: the status of a pool names
-// thousands of addresses, and is not to be written for each of them.
 void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
-  if (status_flushing_.empty()) {
-    status_flushing_ = std::exchange(status_dirty_, {});
-    status_pacer_.flushed(now);
+  for (; budget > 0; --budget) {
+    const std::optional<model::ObjectKey> key = pace_.take(now);
+    if (!key) break;
+    if (const auto until = patience_for(*key); until && now < *until) {
+      pace_.put_off(*key, *until);
+      continue;
+    }
+    auto change = status_.write(*key, unix_at(now));
+    if (!change) continue;
+    pace_.wrote(*key, now);
+    out.emplace_back(std::move(*change));
   }
-  for (; budget > 0 && !status_flushing_.empty(); --budget) {
-    const model::ObjectKey key = status_flushing_.extract(status_flushing_.begin()).value();
-    if (auto change = status_.write(key, unix_at(now))) out.emplace_back(std::move(*change));
-  }
-  if (status_flushing_.empty() && !status_dirty_.empty()) status_pacer_.mark(now);
+  pace_.settle(now);
 }
 
-// The controller writes the status of every object; a speaker tells of its node in other ways.
-void Engine::mark_status(const model::ObjectKey& key) {
-  if (view_.identity.role == Role::Speaker) return;
-  if (view_.identity.role == Role::Controller && key.kind != Kind::Service) {
-    summaries_dirty_.insert(key);
-    return;
+// In a cluster a status is a write: one that says "not recorded yet" is worth it only if it stays
+// true for a while.
+std::optional<TimePoint> Engine::patience_for(const model::ObjectKey& key) const {
+  if (view_.identity.role != Role::Controller || key.kind != Kind::Service || outstanding_.empty())
+    return std::nullopt;
+  std::optional<TimePoint> until;
+  for (const Address& address : assigner_.allocator().held_by(key.name)) {
+    const auto waiting = outstanding_.find(address);
+    if (waiting != outstanding_.end()) until = waiting->second.since + kStatusPatience;
   }
-  status_dirty_.insert(key);
+  return until;
 }
 
 }  // namespace porter::plan

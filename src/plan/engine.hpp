@@ -3,6 +3,7 @@
 
 #include "plan/announce.hpp"
 #include "plan/status.hpp"
+#include "plan/status_pace.hpp"
 
 namespace porter::plan {
 
@@ -67,23 +68,23 @@ class Engine {
   [[nodiscard]] bool has_work() const;
   void plan(TimePoint now, std::size_t budget, Changes& out);
   void hand_over();
-  void note_outstanding(const Changes& out, std::size_t from);
+  void note_outstanding(const Changes& out, std::size_t from, TimePoint now);
   void say_planned(TimePoint now, Changes& out);
   void write_status(TimePoint now, std::size_t budget, Changes& out);
-  void mark_status(const model::ObjectKey& key);
-  void mark_status_pace(TimePoint now);
+  void mark_status(const model::ObjectKey& key) { pace_.mark(key); }
+  [[nodiscard]] std::optional<TimePoint> patience_for(const model::ObjectKey& key) const;
 
   View view_;
   Assigner assigner_;
   Announcer announcer_;
   StatusWriter status_;
   Pacer pacer_;
-  Pacer status_pacer_;
-  Pacer summary_pacer_;  // the controller's
-  std::set<model::ObjectKey> status_dirty_;
-  std::set<model::ObjectKey> summaries_dirty_;
-  std::set<model::ObjectKey> status_flushing_;
-  std::map<Address, std::uint64_t> outstanding_;  // Records without an answer yet
+  StatusPace pace_;
+  struct Outstanding {
+    std::uint64_t revision = 0;
+    TimePoint since;
+  };
+  std::map<Address, Outstanding> outstanding_;  // Records without an answer yet
   TimePoint synced_at_ = kNever;
   bool planned_ = false;
   bool flushing_ = false;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -49,13 +51,18 @@ class Cluster {
                    now);
   }
 
-  // Until nothing is due within two seconds.
-  void run() {
-    for (const TimePoint end = now + 2s; now < end; now += 1ms) {
+  void run(Duration span = 2s) {
+    for (const TimePoint end = now + span; now < end; now += 1ms) {
       if (engine_->deadline() > now) continue;
       for (Change& change : engine_->step(now, 100))
         perform(change);
     }
+  }
+
+  void answer() {
+    answers = true;
+    for (const Recorded& each : std::exchange(unanswered, {}))
+      engine_->apply(each, now);
   }
 
   void perform(Change& change) {
@@ -67,9 +74,15 @@ class Cluster {
       } else {
         records.erase(record->address);
       }
-      engine_->apply(Recorded{.address = record->address, .revision = record->revision}, now);
+      const Recorded answer{.address = record->address, .revision = record->revision};
+      if (answers) {
+        engine_->apply(answer, now);
+      } else {
+        unanswered.push_back(answer);
+      }
     } else if (auto* const wanted = std::get_if<StatusWanted>(&change)) {
       ++writes;
+      ++status_writes[wanted->key];
       statuses[wanted->key] = wanted->status.value_or(Tree::map());
       if (wanted->key == kWeb) see(test::service("shop/web"), model::Kind::Service);
     }
@@ -88,6 +101,9 @@ class Cluster {
   std::map<Address, model::EipAddress> records;
   std::map<model::ObjectKey, Tree> statuses;
   unsigned writes = 0;
+  std::map<model::ObjectKey, unsigned> status_writes;
+  bool answers = true;  // to creations of EipAddresses
+  std::vector<Recorded> unanswered;
 
  private:
   std::optional<Engine> engine_;
@@ -141,11 +157,47 @@ TEST(ControllerEngine, SumsUpTheSessionsOfAllNodes) {
   EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "0/0");
   cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
   cluster.see(state_of("n2", "Active"), model::Kind::BgpNodeState);
-  cluster.run();
+  cluster.run(11s);
   EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "1/2");
   EXPECT_EQ(cluster.statuses[kTor]["advertised"].text(), "2");
   EXPECT_EQ(cluster.condition(kTor, "Established").substr(0, 4), "True");
   EXPECT_EQ(cluster.condition(kWeb, "network.kubesphere.io/Announced").substr(0, 4), "True");
+}
+
+TEST(ControllerEngine, WritesThePeersStatusOnceInTenSeconds) {
+  Cluster cluster;
+  cluster.run(11s);
+  cluster.status_writes.clear();
+  for (int i = 0; i < 20; ++i) {
+    cluster.see(state_of("n2", i % 2 == 0 ? "Established" : "Active"), model::Kind::BgpNodeState);
+    cluster.run(1s);
+  }
+  EXPECT_LE(cluster.status_writes[kTor], 3U);
+  EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "0/1");
+}
+
+TEST(ControllerEngine, SaysNothingOfARecordThatIsOnItsWay) {
+  Cluster cluster;
+  const model::ObjectKey other{.kind = model::Kind::Service, .name = test::named("shop/other")};
+  cluster.answers = false;
+  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.run(4s);
+  EXPECT_FALSE(cluster.statuses.contains(other));
+  cluster.answer();
+  cluster.run(100ms);
+  EXPECT_EQ(cluster.condition(other, "network.kubesphere.io/Assigned"),
+            "True Assigned: 192.0.2.1 from Eip lan");
+}
+
+TEST(ControllerEngine, SaysThatARecordIsMissingWhereItTakesLong) {
+  Cluster cluster;
+  const model::ObjectKey other{.kind = model::Kind::Service, .name = test::named("shop/other")};
+  cluster.answers = false;
+  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.run(6s);
+  EXPECT_EQ(cluster.condition(other, "network.kubesphere.io/Announced"),
+            "False NotRecorded: 192.0.2.1 chosen, its record is not written yet");
+  EXPECT_TRUE(cluster.statuses[other]["loadBalancer"]["ingress"].is_null());
 }
 
 TEST(ControllerEngine, LeavesTheStatusOfOthersAlone) {

@@ -26,6 +26,7 @@ def conf(**more):
 class KubeCase(unittest.TestCase):
     """`self.lab` is shared by the tests of a class; what they leave in the API is swept away between them."""
     kind, nodes, limit = "bird", 3, LIMIT
+    controllers_of_kubernetes = True  # kube-controller-manager, for ServiceAccounts and namespaces that come and go
     maxDiff = None
 
     @classmethod
@@ -35,7 +36,7 @@ class KubeCase(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.lab = KubeLab(folder.name, cls.kind, nodes=cls.nodes)
         cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab.start(controllers=cls.controllers_of_kubernetes)
         cls.lab.install()
         cls.lab.add_nodes()
         cls.api, cls.kubectl, cls.router = cls.lab.api, cls.lab.kubectl, cls.lab.router
