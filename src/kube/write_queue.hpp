@@ -33,6 +33,10 @@ struct Delete {  // on condition of both, where they are not empty
   std::string uid;
   std::string resource_version;
 };
+struct PatchMetadata {  // JSON merge patch of the object, on condition of the resourceVersion
+  Tree metadata;        // what of it changes
+  std::string resource_version;
+};
 struct PatchStatus {  // JSON merge patch (RFC 7386) of /status, on condition of the resourceVersion
   Tree status;
   std::string resource_version;
@@ -42,7 +46,7 @@ struct ApplyStatus {  // server-side apply of /status: owns the fields it names,
   std::string manager;             // "porter-controller"
   std::string resource_version{};  // a condition, where it is not empty
 };
-using Operation = std::variant<Create, Update, Delete, PatchStatus, ApplyStatus>;
+using Operation = std::variant<Create, Update, Delete, PatchMetadata, PatchStatus, ApplyStatus>;
 [[nodiscard]] std::string_view verb_of(const Operation& operation);  // as RBAC calls it: "create"
 
 // The same on condition that the object is still as `current`.

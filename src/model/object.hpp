@@ -66,6 +66,7 @@ struct Meta {
   std::uint64_t order =
       0;  // files: position in path order, then in the file; breaks ties of `created`
   bool deleting = false;  // metadata.deletionTimestamp is set
+  std::vector<std::string> finalizers;  // as they stand, in order
   ApiVersion written_as = ApiVersion::V1;
   friend bool operator==(const Meta&, const Meta&) = default;
 

@@ -129,6 +129,7 @@ class Assigner {
                                                         const std::string& eip) const;
   [[nodiscard]] std::optional<Objection> wish_objection(const Name& service, const Address& address,
                                                         const std::string& eip) const;
+  [[nodiscard]] bool is_leaving(const std::string& eip) const;  // it is being deleted
   [[nodiscard]] bool is_broken(const std::string& eip) const;
   void settle_all();
   void reassert(const Address& address, const model::EipAddress* record);

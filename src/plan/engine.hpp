@@ -70,6 +70,8 @@ class Engine {
   void note_outstanding(const Changes& out, std::size_t from);
   void say_planned(TimePoint now, Changes& out);
   void write_status(TimePoint now, std::size_t budget, Changes& out);
+  void hold(std::size_t budget, Changes& out);
+  void mark_finalizers(const model::ObjectKey& key);
   void mark_status(const model::ObjectKey& key);
   void mark_status_pace(TimePoint now);
 
@@ -83,6 +85,7 @@ class Engine {
   std::set<model::ObjectKey> status_dirty_;
   std::set<model::ObjectKey> summaries_dirty_;
   std::set<model::ObjectKey> status_flushing_;
+  std::set<model::ObjectKey> finalizers_dirty_;  // the controller's
   std::map<Address, std::uint64_t> outstanding_;  // Records without an answer yet
   TimePoint synced_at_ = kNever;
   bool planned_ = false;
