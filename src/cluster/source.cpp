@@ -83,6 +83,15 @@ std::vector<std::string> Source::awaited() const {
   return list;
 }
 
+std::vector<Source::Followed> Source::followed() const {
+  std::vector<Followed> list;
+  for (const auto& reflector : reflectors_) {
+    list.push_back(
+        {.kind = reflector->resource().plural, .counters = reflector->status().counters});
+  }
+  return list;
+}
+
 const std::string& Source::version_of(const model::ObjectKey& key) const {
   static const std::string kNone;
   const auto found = versions_.find(key);

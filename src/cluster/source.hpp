@@ -39,6 +39,12 @@ class Source {
   // Kinds whose first list has not come yet.
   [[nodiscard]] std::vector<std::string> awaited() const;
 
+  struct Followed {
+    std::string kind;  // "services"
+    watch::ListWatchCounters counters;
+  };
+  [[nodiscard]] std::vector<Followed> followed() const;
+
   // Empty: no such object was told.
   [[nodiscard]] const std::string& version_of(const model::ObjectKey& key) const;
   // The same as the watch told it, of objects that have finalizers or should get one.

@@ -17,11 +17,6 @@ void tell_superseded(const Wish& wish) {
   wish.done(WriteResult{.outcome = WriteOutcome::Superseded, .object = {}, .status = {}});
 }
 
-bool is_status(const Operation& operation) {
-  return std::holds_alternative<PatchStatus>(operation) ||
-         std::holds_alternative<ApplyStatus>(operation);
-}
-
 Duration of_seconds(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>{seconds});
 }
@@ -38,6 +33,11 @@ std::string_view verb_of(const Operation& operation) {
     std::string_view operator()(const ApplyStatus&) const { return "patch"; }
   };
   return std::visit(Verbs{}, operation);
+}
+
+bool is_status(const Operation& operation) {
+  return std::holds_alternative<PatchStatus>(operation) ||
+         std::holds_alternative<ApplyStatus>(operation);
 }
 
 Operation based_on(Operation operation, const Tree& current) {

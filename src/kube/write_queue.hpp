@@ -48,6 +48,7 @@ struct ApplyStatus {  // server-side apply of /status: owns the fields it names,
 };
 using Operation = std::variant<Create, Update, Delete, PatchMetadata, PatchStatus, ApplyStatus>;
 [[nodiscard]] std::string_view verb_of(const Operation& operation);  // as RBAC calls it: "create"
+[[nodiscard]] bool is_status(const Operation& operation);            // of the subresource
 
 // The same on condition that the object is still as `current`.
 [[nodiscard]] Operation based_on(Operation operation, const Tree& current);
@@ -95,6 +96,7 @@ struct WriterCounters {
   std::uint64_t throttled = 0;  // times the next write had to wait for its token
   std::uint64_t refused = 0;    // by the API server, for good
   std::uint64_t overflows = 0;  // wishes not taken: the queue was full
+  std::map<std::pair<std::string, std::string>, std::uint64_t> written_by;  // verb, kind
 };
 
 // Which wish goes next, and when. Pure: does no I/O, reads no clock. A wish is kept until it is

@@ -126,6 +126,10 @@ bool Engine::remember(ObjectSeen& fact) {
   // What somebody wiped or changed is written again.
   const bool has_status = view_.identity.role == Role::Controller && has_our_status(fact.key.kind);
   if (has_status && fact.object && status_.seen(fact.key, fact.status)) mark_status(fact.key);
+  if (has_status && fact.key.kind == Kind::Eip && !view_.synced) {
+    const Tree& used = fact.status["used"];
+    if (!used.entries().empty()) used_[name.name] = used;
+  }
   mark_finalizers(fact.key);
   switch (fact.key.kind) {
     case Kind::Service: return remember_service(name, fact.object);
@@ -308,6 +312,8 @@ bool Engine::remember(SessionSeen& fact) {
 
 bool Engine::remember(Synced&) {
   if (std::exchange(view_.synced, true)) return false;
+  for (const auto& [eip, used] : std::exchange(used_, {}))
+    assigner_.import_used(eip, used);
   assigner_.synced();
   announcer_.synced();
   return true;
@@ -419,7 +425,8 @@ void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
 void Engine::hold(std::size_t budget, Changes& out) {
   for (; budget > 0 && !finalizers_dirty_.empty(); --budget) {
     const model::ObjectKey key = finalizers_dirty_.extract(finalizers_dirty_.begin()).value();
-    if (auto change = finalizers_wanted(view_, assigner_, key)) out.emplace_back(*std::move(change));
+    if (auto change = finalizers_wanted(view_, assigner_, key))
+      out.emplace_back(*std::move(change));
   }
 }
 

@@ -85,7 +85,8 @@ class Engine {
   std::set<model::ObjectKey> status_dirty_;
   std::set<model::ObjectKey> summaries_dirty_;
   std::set<model::ObjectKey> status_flushing_;
-  std::set<model::ObjectKey> finalizers_dirty_;  // the controller's
+  std::set<model::ObjectKey> finalizers_dirty_;   // the controller's
+  std::map<std::string, Tree> used_;              // of Eips, until Synced: to import from OpenELB
   std::map<Address, std::uint64_t> outstanding_;  // Records without an answer yet
   TimePoint synced_at_ = kNever;
   bool planned_ = false;

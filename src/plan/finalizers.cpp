@@ -55,9 +55,8 @@ std::optional<FinalizersWanted> finalizers_wanted(const View& view, const Assign
                                                   const model::ObjectKey& key) {
   const model::Meta* const meta = meta_of(view, key);
   if (meta == nullptr) return std::nullopt;
-  const bool is_held =
-      key.kind == Kind::Eip &&
-      (!meta->deleting || !assigner.allocator().given_from(key.name.name).empty());
+  const bool is_held = key.kind == Kind::Eip &&
+                       (!meta->deleting || !assigner.allocator().given_from(key.name.name).empty());
   auto list = finalizers_after(meta->finalizers, meta->deleting, is_held);
   if (list == meta->finalizers) return std::nullopt;
   return FinalizersWanted{.key = key, .is_held = is_held, .list = std::move(list)};

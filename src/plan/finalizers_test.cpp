@@ -94,7 +94,8 @@ class Cluster {
   }
   [[nodiscard]] std::string ready() const {
     for (const Tree& each : told["conditions"].items()) {
-      if (each["type"].text() == "Ready") return each["reason"].text() + ": " + each["message"].text();
+      if (each["type"].text() == "Ready")
+        return each["reason"].text() + ": " + each["message"].text();
     }
     return "";
   }

@@ -87,8 +87,7 @@ Condition ready(const View& view, const ipam::Allocator& allocator, const model:
     condition.message = std::move(message);
     return condition;
   };
-  if (eip.meta.deleting)
-    return is_not(Reason::Deleting, leaving(allocator, eip));
+  if (eip.meta.deleting) return is_not(Reason::Deleting, leaving(allocator, eip));
   if (eip.disable)
     return is_not(Reason::Disabled, "spec.disable: gives nothing new; what is assigned stays");
   if (eip.protocol == model::Protocol::Layer2) {
