@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -17,6 +18,7 @@
 
 #include "app/cluster_access.hpp"
 #include "app/node_process.hpp"
+#include "app/traffic.hpp"
 #include "cluster/recorder.hpp"
 #include "io/http_server.hpp"
 #include "kube/election_driver.hpp"
@@ -59,8 +61,11 @@ plan::Identity identity_of(const cli::ControllerOptions& options) {
 class Term {
  public:
   Term(io::asio::any_io_executor executor, kube::Client& client,
-       const cli::ControllerOptions& options, const kube::ElectionDriver& election)
-      : tasks_{executor},
+       const cli::ControllerOptions& options, const kube::ElectionDriver& election,
+       std::map<std::string, std::uint64_t>& failures)
+      : client_{client},
+        failures_{failures},
+        tasks_{executor},
         timer_{executor, TimePoint::max()},
         engine_{identity_of(options), Clock::now(), unix_now()},
         writer_{executor, client, {}, {}},
@@ -101,6 +106,7 @@ class Term {
   }
   [[nodiscard]] const plan::Engine& engine() const { return engine_; }
   [[nodiscard]] const kube::WriterCounters& writes() const { return writer_.counters(); }
+  [[nodiscard]] local::Traffic traffic() const { return traffic_of(client_, &writer_, &source_); }
 
  private:
   void take(plan::Fact fact) {
@@ -148,6 +154,7 @@ class Term {
 
   void notice(const plan::Notice& said) {
     const bool failed = said.type == plan::Notice::Type::Warning;
+    if (failed) ++failures_[said.reason];
     log::info("plan", said.message, {{"object", to_string(said.about)}, {"reason", said.reason}});
     const kube::Resource& resource = kube::resource_of(said.about.kind);
     kube::EventNote note;
@@ -161,6 +168,8 @@ class Term {
     events_.note(std::move(note));
   }
 
+  kube::Client& client_;
+  std::map<std::string, std::uint64_t>& failures_;
   io::TaskGroup tasks_;
   asio::steady_timer timer_;
   plan::Engine engine_;
@@ -230,7 +239,7 @@ class Controller {
         turn_.expires_at(TimePoint::max());
         [[maybe_unused]] const auto woken = co_await turn_.async_wait(io::kAwait);
       }
-      term_.emplace(executor_, client_, options_, election_);
+      term_.emplace(executor_, client_, options_, election_, assign_failures_);
       term_->start();
       while (leading_ && !ending_) {
         turn_.expires_at(TimePoint::max());
@@ -263,7 +272,21 @@ class Controller {
       return {.status = 503, .body = fmt::format("{}\n", fmt::join(all, "\n"))};
     }
     if (request.path == "/v1/status") return {.status = 200, .body = status()};
-    return {.status = 404, .body = "not found: /healthz, /readyz or /v1/status\n"};
+    if (request.path == "/metrics") return metrics();
+    return {.status = 404, .body = "not found: /healthz, /readyz, /metrics or /v1/status\n"};
+  }
+
+  [[nodiscard]] io::HttpResponse metrics() const {
+    const local::ControllerSources sources{
+        .engine = term_ ? &term_->engine() : nullptr,
+        .version = PORTER_VERSION,
+        .unix_started = unix_started_,
+        .leads = term_.has_value(),
+        .assign_failures = assign_failures_,
+        .traffic = term_ ? term_->traffic() : traffic_of(client_, nullptr, nullptr)};
+    return {.status = 200,
+            .content_type = "text/plain; version=0.0.4; charset=utf-8",
+            .body = local::metrics_text(sources)};
   }
 
   [[nodiscard]] std::string status() const {
@@ -295,6 +318,8 @@ class Controller {
   kube::ElectionDriver election_;
   std::optional<Term> term_;
   io::HttpServer http_;
+  std::int64_t unix_started_ = unix_now();
+  std::map<std::string, std::uint64_t> assign_failures_;  // by reason
 };
 
 }  // namespace

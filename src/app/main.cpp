@@ -4,6 +4,7 @@
 #include "app/controller.hpp"
 #include "app/run.hpp"
 #include "app/speaker.hpp"
+#include "app/uninstall.hpp"
 #include "cli/query.hpp"
 
 namespace {
@@ -15,6 +16,9 @@ struct Dispatch {
   }
   int operator()(const porter::cli::SpeakerOptions& options) const {
     return porter::app::run_speaker(options);
+  }
+  int operator()(const porter::cli::UninstallOptions& options) const {
+    return porter::app::run_uninstall(options);
   }
   int operator()(const porter::cli::QueryOptions& options) const {
     return porter::cli::run_query(options);

@@ -80,7 +80,7 @@ NodeProcess::NodeProcess(asio::any_io_executor executor, plan::Identity identity
                {.session_seen = [this](plan::SessionSeen seen) { session_seen(std::move(seen)); },
                 .warn = [](const std::string& warning) { log::warn("speaker", warning); }}},
       api_{{engine_, speaker_, PORTER_VERSION, options.role, started_, last_change_,
-            [this] { return hooks_.troubles(); }},
+            [this] { return hooks_.troubles(); }, hooks_.traffic},
            counters_,
            options.metrics_per_service ? local::PerService::Yes : local::PerService::No,
            unix_now()},

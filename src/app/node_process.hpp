@@ -37,7 +37,8 @@ class NodeProcess {
     // Before a router hears of them; what it answers are facts (a journal's Recorded).
     std::function<std::vector<plan::Fact>(const plan::Changes&)> record;
     std::function<std::vector<local::Trouble>()> troubles;
-    std::function<void()> session_moved;  // a session changed; may be empty
+    std::function<void()> session_moved{};      // a session changed; may be empty
+    std::function<local::Traffic()> traffic{};  // empty: there is no API server
   };
 
   NodeProcess(io::asio::any_io_executor executor, plan::Identity identity, Options options,

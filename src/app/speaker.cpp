@@ -11,6 +11,7 @@
 
 #include "app/cluster_access.hpp"
 #include "app/node_process.hpp"
+#include "app/traffic.hpp"
 #include "cluster/node_state.hpp"
 #include "cluster/secrets.hpp"
 #include "cluster/source.hpp"
@@ -59,7 +60,8 @@ class Speaker {
               output,
               {.record = [](const plan::Changes&) { return std::vector<plan::Fact>{}; },
                .troubles = [this] { return troubles(); },
-               .session_moved = [this] { tell_soon(); }}},
+               .session_moved = [this] { tell_soon(); },
+               .traffic = [this, &client] { return traffic_of(client, &writer_, &source_); }}},
         writer_{executor, client, {}, {}},
         node_state_{writer_, options.node},
         secrets_{executor, client, options.cluster.ns,

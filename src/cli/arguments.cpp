@@ -10,6 +10,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "cli/completion.hpp"
+#include "model/crd.hpp"
 
 namespace porter::cli {
 namespace {
@@ -32,6 +33,8 @@ class Parser {
     pools();
     explain();
     validate();
+    crds();
+    uninstall();
     version();
     completion();
   }
@@ -48,6 +51,7 @@ class Parser {
     if (controller_->parsed()) return controller_options_;
     if (speaker_->parsed()) return speaker_options_;
     if (validate_->parsed()) return validate_options_;
+    if (uninstall_->parsed()) return uninstall_options_;
     if (query_.verb == QueryOptions::Verb::Routes && received_)
       query_.verb = QueryOptions::Verb::Received;
     if (!query_.prefix.empty() && query_.verb == QueryOptions::Verb::Routes) {
@@ -102,7 +106,7 @@ class Parser {
         ->capture_default_str();
   }
 
-  static void cluster(CLI::App& command, ClusterOptions& options) {
+  static void access(CLI::App& command, ClusterOptions& options) {
     command
         .add_option("--kubeconfig", options.kubeconfig,
                     "Kubeconfig file (default: KUBECONFIG, ~/.kube/config, the Pod's own account)")
@@ -114,6 +118,10 @@ class Parser {
                     "Porter's own namespace: its Lease, and the Secrets that BgpPeers name")
         ->envname("PORTER_NAMESPACE")
         ->capture_default_str();
+  }
+
+  static void cluster(CLI::App& command, ClusterOptions& options) {
+    access(command, options);
     command
         .add_option("--load-balancer-class", options.load_balancer_class,
                     "spec.loadBalancerClass that is ours")
@@ -140,7 +148,7 @@ class Parser {
         ->envname("PORTER_IDENTITY");
     controller_
         ->add_option("--listen", controller_options_.listen,
-                     "Serve /healthz and /readyz on loopback TCP: 127.0.0.1:PORT")
+                     "Serve /healthz, /readyz and /metrics on loopback TCP: 127.0.0.1:PORT")
         ->envname("PORTER_LISTEN");
     controller_
         ->add_flag("--claim-unclassed", controller_options_.claim_unclassed,
@@ -227,6 +235,25 @@ class Parser {
     validate_->add_option("FILE", validate_options_.files, "Files or folders")->required();
     validate_->add_flag("--strict", validate_options_.strict, "Warnings are errors");
   }
+  void crds() {
+    app_.add_subcommand("crds",
+                        "The CustomResourceDefinitions of this version, for kubectl apply "
+                        "--server-side -f -")
+        ->callback([this] {
+          for (const model::Crd& crd : model::crds())
+            (void)std::printf("---\n%s", crd.yaml.c_str());
+          said_ = Said{};
+        });
+  }
+  void uninstall() {
+    uninstall_ = app_.add_subcommand(
+        "uninstall",
+        "Takes everything of Porter's out of a cluster, in the right order; Services stay as they "
+        "are");
+    access(*uninstall_, uninstall_options_.cluster);
+    uninstall_->add_flag("--dry-run", uninstall_options_.dry_run, "Say what would be done");
+    uninstall_->add_flag("--yes,-y", uninstall_options_.yes, "Do it");
+  }
   void version() {
     app_.add_subcommand("version", "The version of this binary")->callback([this] {
       (void)std::puts("porter " PORTER_VERSION);
@@ -254,6 +281,8 @@ class Parser {
   SpeakerOptions speaker_options_;
   QueryOptions query_;
   ValidateOptions validate_options_;
+  CLI::App* uninstall_ = nullptr;
+  UninstallOptions uninstall_options_;
   std::string shell_;
   bool received_ = false;
   std::optional<Said> said_;

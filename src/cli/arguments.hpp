@@ -56,6 +56,12 @@ struct SpeakerOptions {
   bool metrics_per_service = false;
 };
 
+struct UninstallOptions {
+  ClusterOptions cluster;
+  bool dry_run = false;
+  bool yes = false;
+};
+
 struct QueryOptions {
   enum class Verb : unsigned char { Status, Peers, Routes, Received, Pools, Explain } verb{};
   std::string socket;  // empty: found alone
@@ -71,12 +77,12 @@ struct ValidateOptions {
   bool strict = false;
 };
 
-struct Said {  // help, version, completion, or a usage error: already printed
+struct Said {  // help, version, completion, CRDs, or a usage error: already printed
   int status = kGood;
 };
 
-using Arguments = std::variant<RunOptions, ControllerOptions, SpeakerOptions, QueryOptions,
-                               ValidateOptions, Said>;
+using Arguments = std::variant<RunOptions, ControllerOptions, SpeakerOptions, UninstallOptions,
+                               QueryOptions, ValidateOptions, Said>;
 [[nodiscard]] Arguments parse_arguments(int count, const char* const* arguments);
 
 }  // namespace porter::cli

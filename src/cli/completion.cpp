@@ -31,6 +31,9 @@ constexpr std::array kCommands{
     Command{"explain", "why a Service has no address or is not announced",
             "service --socket --output --watch --help"},
     Command{"validate", "what admission would say, offline", "--strict --help"},
+    Command{"crds", "the CustomResourceDefinitions", "--help"},
+    Command{"uninstall", "takes everything of ours out of a cluster",
+            "--kubeconfig --context --namespace --dry-run --yes --help"},
     Command{"completion", "this script", "bash zsh fish"},
     Command{"version", "the version", "--help"},
 };

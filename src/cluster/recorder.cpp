@@ -6,6 +6,7 @@
 
 #include "io/log.hpp"
 #include "model/encode.hpp"
+#include "plan/finalizers.hpp"
 
 namespace porter::cluster {
 namespace {
@@ -26,6 +27,26 @@ std::optional<model::EipAddress> address_in(const Tree& object) {
   return found == nullptr ? std::nullopt : std::optional{std::move(*found)};
 }
 
+Tree finalizers_tree(const std::vector<std::string>& list) {
+  Tree finalizers = Tree::list();
+  for (const std::string& finalizer : list)
+    finalizers.push(finalizer);
+  return Tree::map().set("finalizers", std::move(finalizers));
+}
+
+// None: `current` has them as they should be.
+std::optional<kube::Operation> finalizers_patch(const Tree& current, bool is_held) {
+  std::vector<std::string> list;
+  for (const Tree& finalizer : current.at_path("metadata.finalizers").items())
+    list.push_back(finalizer.text());
+  const bool is_deleting = !current.at_path("metadata.deletionTimestamp").is_null();
+  const std::vector<std::string> after = plan::finalizers_after(list, is_deleting, is_held);
+  if (after == list) return std::nullopt;
+  return kube::PatchMetadata{
+      .metadata = finalizers_tree(after),
+      .resource_version = current.at_path("metadata.resourceVersion").text()};
+}
+
 }  // namespace
 
 Recorder::Recorder(kube::Writer& writer, Source& source, Hooks hooks)
@@ -39,6 +60,9 @@ void Recorder::apply(const plan::Changes& changes) {
     } else if (const auto* const said = std::get_if<plan::StatusWanted>(&change)) {
       statuses_[said->key] = said->status.value_or(Tree::map());
       status(said->key);
+    } else if (const auto* const held = std::get_if<plan::FinalizersWanted>(&change)) {
+      holdings_[held->key].next = *held;
+      hold(held->key);
     }
   }
 }
@@ -55,6 +79,11 @@ void Recorder::retry() {
     keys.push_back(key);
   for (const model::ObjectKey& key : keys)
     status(key);
+  keys.clear();
+  for (const auto& [key, holding] : holdings_)
+    keys.push_back(key);
+  for (const model::ObjectKey& key : keys)
+    hold(key);
 }
 
 void Recorder::write(const Address& address) {
@@ -152,6 +181,43 @@ void Recorder::status(const model::ObjectKey& key) {
       source_.written(key, result.object.at_path("metadata.resourceVersion").text());
   };
   if (writer_.put(std::move(wish))) statuses_.erase(key);
+}
+
+// Told again for every address that comes and goes: the same that is under way is not repeated.
+void Recorder::hold(const model::ObjectKey& key) {
+  const auto found = holdings_.find(key);
+  if (found == holdings_.end() || !found->second.next || !hooks_.may_act()) return;
+  Holding& holding = found->second;
+  if (holding.under_way == holding.next->is_held) {
+    holding.next.reset();
+    return;
+  }
+  if (holding.under_way) return;  // its end comes back to it
+  kube::Wish wish;
+  wish.key = {.resource = kube::resource_of(key.kind), .name = key.name, .part = "finalizers"};
+  wish.uid = hooks_.uid_of(key);
+  if (wish.uid.empty()) {  // it is gone
+    holdings_.erase(found);
+    return;
+  }
+  const bool is_held = holding.next->is_held;
+  wish.operation = kube::PatchMetadata{.metadata = finalizers_tree(holding.next->list),
+                                       .resource_version = source_.seen_version_of(key)};
+  wish.rebase = [this, is_held](const Tree& current) -> std::optional<kube::Operation> {
+    return hooks_.may_act() ? finalizers_patch(current, is_held) : std::nullopt;
+  };
+  wish.done = [this, key](const kube::WriteResult& result) {
+    if (result.outcome == kube::WriteOutcome::Written)
+      source_.written(key, result.object.at_path("metadata.resourceVersion").text());
+    const auto ended = holdings_.find(key);
+    if (ended == holdings_.end()) return;
+    ended->second.under_way.reset();
+    if (!ended->second.next) holdings_.erase(ended);
+    hold(key);
+  };
+  if (!writer_.put(std::move(wish))) return;
+  holding.next.reset();
+  holding.under_way = is_held;
 }
 
 }  // namespace porter::cluster

@@ -45,12 +45,18 @@ class Recorder {
       kube::Operation operation) const;
   void recorded(const plan::Record& record, const kube::WriteResult& result);
   void status(const model::ObjectKey& key);
+  void hold(const model::ObjectKey& key);
 
   kube::Writer& writer_;
   Source& source_;
   Hooks hooks_;
   std::map<Address, Slot> slots_;
   std::map<model::ObjectKey, Tree> statuses_;  // not with the Writer yet
+  struct Holding {
+    std::optional<plan::FinalizersWanted> next;
+    std::optional<bool> under_way;  // is_held of the one that is with the Writer
+  };
+  std::map<model::ObjectKey, Holding> holdings_;
 };
 
 }  // namespace porter::cluster

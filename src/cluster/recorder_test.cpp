@@ -172,6 +172,34 @@ TEST(Recorder, AppliesAStatusToTheObjectItWasDecidedOn) {
   EXPECT_NE(scene.server.seen()[2].body.find(R"("resourceVersion":"12")"), std::string::npos);
 }
 
+TEST(Recorder, TakesItsFinalizerOffWhateverOthersDidMeanwhile) {
+  bool is_first = true;
+  Scene scene{[&](const TestServer::Seen& seen) {
+    if (seen.method == "PATCH" && std::exchange(is_first, false))
+      return answer(409, R"({"kind":"Status","code":409})");
+    return answer(200, R"({"metadata":{"uid":"u-1","resourceVersion":"12",)"
+                       R"("deletionTimestamp":"2024-05-01T10:00:00Z",)"
+                       R"("finalizers":["a/b","network.kubesphere.io/addresses-in-use"]}})");
+  }};
+  const model::ObjectKey lan{.kind = model::Kind::Eip, .name = {.ns = {}, .name = "lan"}};
+  scene.recorder->apply({plan::FinalizersWanted{.key = lan, .is_held = false, .list = {}}});
+  ASSERT_TRUE(scene.bench.run_until([&] { return scene.server.seen().size() == 3; }));
+  EXPECT_EQ(scene.request(0), "PATCH /apis/network.kubesphere.io/v1alpha2/eips/lan");
+  EXPECT_EQ(scene.server.seen()[0].body, R"({"metadata":{"uid":"u-1","finalizers":[]}})");
+  EXPECT_EQ(scene.server.seen()[2].body,
+            R"({"metadata":{"uid":"u-1","resourceVersion":"12","finalizers":["a/b"]}})");
+}
+
+TEST(Recorder, DoesNotRepeatAFinalizerThatIsOnItsWay) {
+  Scene scene{[&](const TestServer::Seen&) { return answer(200, "{}"); }};
+  const model::ObjectKey lan{.kind = model::Kind::Eip, .name = {.ns = {}, .name = "lan"}};
+  const plan::FinalizersWanted wanted{.key = lan, .is_held = true, .list = {"a/b"}};
+  scene.recorder->apply({wanted, wanted});
+  scene.record(1);
+  ASSERT_TRUE(scene.wait_for_facts(1));
+  EXPECT_EQ(scene.server.seen().size(), 2U);
+}
+
 TEST(Recorder, ForgetsTheStatusOfWhatIsGone) {
   Scene scene{[&](const TestServer::Seen&) { return answer(200, "{}"); }};
   scene.uid.clear();

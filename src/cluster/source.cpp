@@ -15,6 +15,18 @@ bool has_versions(Kind kind) {
   return kind == Kind::Service || kind == Kind::EipAddress;
 }
 
+// Kinds whose finalizers may be written.
+bool has_finalizers(const plan::ObjectSeen& seen) {
+  if (!seen.object) return false;
+  switch (seen.key.kind) {
+    case Kind::Service: return !std::get<model::Service>(*seen.object).meta.finalizers.empty();
+    case Kind::Eip:
+    case Kind::BgpConf:
+    case Kind::BgpPeer: return true;
+    default: return false;
+  }
+}
+
 // Opaque but for one thing: of two of one object the larger is the newer (Kubernetes 1.35).
 std::uint64_t number_of(const std::string& version) {
   std::uint64_t number = 0;
@@ -71,10 +83,25 @@ std::vector<std::string> Source::awaited() const {
   return list;
 }
 
+std::vector<Source::Followed> Source::followed() const {
+  std::vector<Followed> list;
+  for (const auto& reflector : reflectors_) {
+    list.push_back(
+        {.kind = reflector->resource().plural, .counters = reflector->status().counters});
+  }
+  return list;
+}
+
 const std::string& Source::version_of(const model::ObjectKey& key) const {
   static const std::string kNone;
   const auto found = versions_.find(key);
   return found == versions_.end() ? kNone : found->second;
+}
+
+const std::string& Source::seen_version_of(const model::ObjectKey& key) const {
+  static const std::string kNone;
+  const auto found = seen_versions_.find(key);
+  return found == seen_versions_.end() ? kNone : found->second;
 }
 
 void Source::written(const model::ObjectKey& key, const std::string& resource_version) {
@@ -96,6 +123,13 @@ void Source::take(plan::Fact fact) {
       known = seen->resource_version;
     } else {
       versions_.erase(seen->key);
+    }
+  }
+  if (const auto* const seen = std::get_if<plan::ObjectSeen>(&fact)) {
+    if (has_finalizers(*seen)) {
+      seen_versions_[seen->key] = seen->resource_version;
+    } else {
+      seen_versions_.erase(seen->key);
     }
   }
   on_fact_(std::move(fact));

@@ -39,8 +39,16 @@ class Source {
   // Kinds whose first list has not come yet.
   [[nodiscard]] std::vector<std::string> awaited() const;
 
+  struct Followed {
+    std::string kind;  // "services"
+    watch::ListWatchCounters counters;
+  };
+  [[nodiscard]] std::vector<Followed> followed() const;
+
   // Empty: no such object was told.
   [[nodiscard]] const std::string& version_of(const model::ObjectKey& key) const;
+  // The same as the watch told it, of objects that have finalizers or should get one.
+  [[nodiscard]] const std::string& seen_version_of(const model::ObjectKey& key) const;
   // The API server answered a write of ours with a newer one: what is older on its way is no news.
   void written(const model::ObjectKey& key, const std::string& resource_version);
 
@@ -50,6 +58,7 @@ class Source {
 
   OnFact on_fact_;
   std::map<model::ObjectKey, std::string> versions_;
+  std::map<model::ObjectKey, std::string> seen_versions_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
   bool is_synced_ = false;
 };

@@ -10,6 +10,7 @@
 
 #include "io/log.hpp"
 #include "kube/http_answer.hpp"
+#include "kube/request_label.hpp"
 
 namespace porter::kube {
 namespace {
@@ -139,11 +140,19 @@ io::Task<Result<Response>> Client::send(Request request) {
 io::Task<Result<StreamEnd>> Client::stream(Request request, Sink& sink) {
   bool is_enough = false;
   // The sink as we need it: that it had enough is not seen in the response.
-  Sink noting{.began = sink.began, .body = [&](std::string_view piece) {
-                const Sink::Flow flow = sink.body(piece);
-                is_enough = is_enough || flow == Sink::Flow::Enough;
-                return flow;
-              }};
+  const TimePoint asked = Clock::now();
+  const VerbAndKind label = verb_and_kind(request);
+  Sink noting{.began =
+                  [&] {
+                    counters_.durations[label].observe(Clock::now() - asked);
+                    if (sink.began) sink.began();
+                  },
+              .body =
+                  [&](std::string_view piece) {
+                    const Sink::Flow flow = sink.body(piece);
+                    is_enough = is_enough || flow == Sink::Flow::Enough;
+                    return flow;
+                  }};
   const auto response = co_await attempt(request, &noting);
   if (!response) co_return Failure<>{response.error()};
   StreamEnd end;
@@ -155,6 +164,7 @@ io::Task<Result<StreamEnd>> Client::stream(Request request, Sink& sink) {
 // 401: the credential was revoked or has expired. Nothing was done, so whatever the request was, it
 // may be sent again with a new one.
 io::Task<Result<Response>> Client::attempt(const Request& request, Sink* sink) {
+  const TimePoint asked = Clock::now();
   for (bool is_first = true;; is_first = false) {
     auto identity = co_await credentials_.current();
     if (!identity) {
@@ -171,6 +181,8 @@ io::Task<Result<Response>> Client::attempt(const Request& request, Sink* sink) {
     }
     trouble_.clear();
     if (response->status == 429) ++counters_.throttled;
+    if (sink == nullptr || !response->is_ok())
+      counters_.durations[verb_and_kind(request)].observe(Clock::now() - asked);
     if (response->status != 401 || !is_first || !credentials_.refused(**identity))
       co_return response;
   }

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "io/task_group.hpp"
 #include "io/worker.hpp"
@@ -71,12 +73,19 @@ struct StreamEnd {
   bool is_whole = true;     // false: the sink said Enough
 };
 
+struct VerbAndKind {
+  std::string verb;  // as RBAC calls it: "list"
+  std::string kind;  // "services/status"
+  friend auto operator<=>(const VerbAndKind&, const VerbAndKind&) = default;
+};
+
 struct ClientCounters {
   std::uint64_t requests = 0;
-  std::uint64_t connections = 0;  // made
-  std::uint64_t reused = 0;       // requests on a connection that was there
-  std::uint64_t failures = 0;     // requests without an answer
-  std::uint64_t throttled = 0;    // answers 429
+  std::uint64_t connections = 0;               // made
+  std::uint64_t reused = 0;                    // requests on a connection that was there
+  std::uint64_t failures = 0;                  // requests without an answer
+  std::uint64_t throttled = 0;                 // answers 429
+  std::map<VerbAndKind, Histogram> durations;  // to the answer; of what is streamed, to its head
 };
 
 // Used on one loop. Destroyed after every task that uses it has ended.

@@ -17,11 +17,6 @@ void tell_superseded(const Wish& wish) {
   wish.done(WriteResult{.outcome = WriteOutcome::Superseded, .object = {}, .status = {}});
 }
 
-bool is_status(const Operation& operation) {
-  return std::holds_alternative<PatchStatus>(operation) ||
-         std::holds_alternative<ApplyStatus>(operation);
-}
-
 Duration of_seconds(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>{seconds});
 }
@@ -33,10 +28,16 @@ std::string_view verb_of(const Operation& operation) {
     std::string_view operator()(const Create&) const { return "create"; }
     std::string_view operator()(const Update&) const { return "update"; }
     std::string_view operator()(const Delete&) const { return "delete"; }
+    std::string_view operator()(const PatchMetadata&) const { return "patch"; }
     std::string_view operator()(const PatchStatus&) const { return "patch"; }
     std::string_view operator()(const ApplyStatus&) const { return "patch"; }
   };
   return std::visit(Verbs{}, operation);
+}
+
+bool is_status(const Operation& operation) {
+  return std::holds_alternative<PatchStatus>(operation) ||
+         std::holds_alternative<ApplyStatus>(operation);
 }
 
 Operation based_on(Operation operation, const Tree& current) {
@@ -47,6 +48,8 @@ Operation based_on(Operation operation, const Tree& current) {
     update->object.set("metadata", std::move(metadata));
   } else if (auto* const gone = std::get_if<Delete>(&operation)) {
     gone->resource_version = version;
+  } else if (auto* const metadata = std::get_if<PatchMetadata>(&operation)) {
+    metadata->resource_version = version;
   } else if (auto* const patch = std::get_if<PatchStatus>(&operation)) {
     patch->resource_version = version;
   } else if (auto* const apply = std::get_if<ApplyStatus>(&operation)) {

@@ -33,6 +33,10 @@ struct Delete {  // on condition of both, where they are not empty
   std::string uid;
   std::string resource_version;
 };
+struct PatchMetadata {  // JSON merge patch of the object, on condition of the resourceVersion
+  Tree metadata;        // what of it changes
+  std::string resource_version;
+};
 struct PatchStatus {  // JSON merge patch (RFC 7386) of /status, on condition of the resourceVersion
   Tree status;
   std::string resource_version;
@@ -42,8 +46,9 @@ struct ApplyStatus {  // server-side apply of /status: owns the fields it names,
   std::string manager;             // "porter-controller"
   std::string resource_version{};  // a condition, where it is not empty
 };
-using Operation = std::variant<Create, Update, Delete, PatchStatus, ApplyStatus>;
+using Operation = std::variant<Create, Update, Delete, PatchMetadata, PatchStatus, ApplyStatus>;
 [[nodiscard]] std::string_view verb_of(const Operation& operation);  // as RBAC calls it: "create"
+[[nodiscard]] bool is_status(const Operation& operation);            // of the subresource
 
 // The same on condition that the object is still as `current`.
 [[nodiscard]] Operation based_on(Operation operation, const Tree& current);
@@ -91,6 +96,7 @@ struct WriterCounters {
   std::uint64_t throttled = 0;  // times the next write had to wait for its token
   std::uint64_t refused = 0;    // by the API server, for good
   std::uint64_t overflows = 0;  // wishes not taken: the queue was full
+  std::map<std::pair<std::string, std::string>, std::uint64_t> written_by;  // verb, kind
 };
 
 // Which wish goes next, and when. Pure: does no I/O, reads no clock. A wish is kept until it is

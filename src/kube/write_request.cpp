@@ -37,6 +37,18 @@ void fill(Request& request, const WriteKey& key, const Wish& wish, const Delete&
   request.body = to_json(options, 0);
 }
 
+void fill(Request& request, const WriteKey& key, const Wish& wish, const PatchMetadata& patch) {
+  request.verb = Verb::Patch;
+  request.path = object_path(key.resource, key.name, {});
+  request.content_type = "application/merge-patch+json";
+  Tree metadata = metadata_with(wish.uid, patch.resource_version);
+  for (const Tree::Entry& entry : patch.metadata.entries())
+    metadata.set(entry.key, entry.value);
+  Tree body = Tree::map();
+  body.set("metadata", std::move(metadata));
+  request.body = to_json(body, 0);
+}
+
 void fill(Request& request, const WriteKey& key, const Wish& wish, const PatchStatus& patch) {
   request.verb = Verb::Patch;
   request.path = object_path(key.resource, key.name, "status");

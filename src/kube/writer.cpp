@@ -163,7 +163,13 @@ io::Task<> Writer::resolve_conflict(WriteQueue::Job job, watch::ApiStatus status
 }
 
 void Writer::conclude(const WriteQueue::Job& job, const WriteResult& result) {
-  if (result.outcome == WriteOutcome::Written) ++queue_.counters().written;
+  if (result.outcome == WriteOutcome::Written) {
+    ++queue_.counters().written;
+    const Operation& operation = job.wish.operation;
+    std::string kind = job.wish.key.resource.plural;
+    if (is_status(operation)) kind += "/status";
+    ++queue_.counters().written_by[{std::string{verb_of(operation)}, std::move(kind)}];
+  }
   queue_.finished(job.ticket, Clock::now());
   if (job.wish.done) job.wish.done(result);
   if (queue_.is_idle()) drained_.cancel();

@@ -54,7 +54,10 @@ class Families {
 
   void histogram(const char* name, const char* help, const Histogram& histogram) {
     family(name, help, MetricType::Histogram);
-    ClientMetric metric;
+    add(histogram, {});
+  }
+  void add(const Histogram& histogram, const Labels& labels) {
+    ClientMetric metric = labelled(labels);
     std::uint64_t so_far = 0;
     for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
       so_far += histogram.counts[i];
@@ -103,13 +106,15 @@ double cpu_seconds() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-void add_process(Families& out, const Sources& sources, const Counters& counters,
-                 std::int64_t unix_started) {
+void add_process(Families& out, const std::string& version, std::int64_t unix_started) {
   out.gauge("porter_build_info", "Always 1; the labels say what runs.")
-      .add(1.0, {{"version", sources.version}});
+      .add(1.0, {{"version", version}});
   out.gauge("porter_start_time_seconds", "Unix time the process started.").add(unix_started);
   out.gauge("porter_resident_memory_bytes", "Resident memory.").add(resident_bytes());
   out.counter("porter_cpu_seconds_total", "Processor time used.").add(cpu_seconds());
+}
+
+void add_loop(Families& out, const Counters& counters) {
   out.histogram("porter_event_loop_lag_seconds", "How late the loop ran a timer.",
                 counters.loop_lag);
   out.histogram("porter_change_to_wire_seconds",
@@ -127,9 +132,9 @@ double usable(const ipam::Allocator& allocator, const std::string& eip) {
   return pool == nullptr ? 0 : static_cast<double>(pool->usable().clamped());
 }
 
-void add_pools(Families& out, const Sources& sources) {
-  const auto& allocator = sources.engine.assigner().allocator();
-  const auto& eips = sources.engine.view().eips;
+void add_pools(Families& out, const plan::Engine& engine) {
+  const auto& allocator = engine.assigner().allocator();
+  const auto& eips = engine.view().eips;
   const auto labels = [](const auto& entry) {
     const bool v4 = entry.second.addresses.front().family() == Family::V4;
     return Labels{{"eip", entry.first}, {"family", v4 ? "ipv4" : "ipv6"}};
@@ -142,10 +147,14 @@ void add_pools(Families& out, const Sources& sources) {
     out.add(allocator.used(entry.first), labels(entry));
 }
 
-void add_services(Families& out, const Sources& sources, const Counters& counters,
-                  PerService per_service) {
+void add_failures(Families& out, const std::map<std::string, std::uint64_t>& by_reason) {
+  out.counter("porter_assign_failures_total", "Refused assignments, by reason.");
+  for (const auto& [reason, count] : by_reason)
+    out.add(count, {{"reason", reason}});
+}
+
+void add_services(Families& out, const plan::Engine& engine, PerService per_service) {
   std::map<std::string, std::uint64_t> states;
-  const plan::Engine& engine = sources.engine;
   for (const auto& [name, service] : engine.view().services) {
     const plan::Assignment* assignment = engine.assigner().of(name);
     if (assignment != nullptr && assignment->ours) {
@@ -155,9 +164,6 @@ void add_services(Families& out, const Sources& sources, const Counters& counter
   out.gauge("porter_services", "Services that are ours, by state.");
   for (const char* state : {"assigned", "waiting"})
     out.add(states[state], {{"state", state}});
-  out.counter("porter_assign_failures_total", "Refused assignments, by reason.");
-  for (const auto& [reason, count] : counters.assign_failures)
-    out.add(count, {{"reason", reason}});
   if (per_service == PerService::No) return;
   out.gauge("porter_service_announced", "1 while the address has a route.");
   for (const auto& [name, service] : engine.view().services) {
@@ -230,38 +236,85 @@ void add_peers(Families& out, const Sources& sources) {
       .add(sources.speaker.gate().strangers);
 }
 
-void add_problems(Families& out, const Sources& sources) {
+void add_problems(Families& out, const plan::Engine& engine) {
   std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
-  for (const auto& [key, problems] : sources.engine.view().problems) {
+  for (const auto& [key, problems] : engine.view().problems) {
     for (const model::Problem& problem : problems.list)
       ++counts[{std::string{to_string(key.kind)}, problem.reason}];
   }
-  for (const auto& [key, problem] : sources.engine.view().refused)
+  for (const auto& [key, problem] : engine.view().refused)
     ++counts[{std::string{to_string(key.kind)}, problem.reason}];
   out.gauge("porter_config_problems", "Objects with something wrong, by reason.");
   for (const auto& [key, count] : counts)
     out.add(count, {{"kind", key.first}, {"reason", key.second}});
 }
 
-}  // namespace
-
-void Histogram::observe(Duration value) {
-  const double taken = std::chrono::duration<double>(value).count();
-  std::size_t bucket = 0;
-  while (bucket < kBounds.size() && taken > kBounds[bucket])
-    ++bucket;
-  ++counts[bucket];
-  sum += taken;
+Labels labels_of(const Traffic::VerbAndKind& what) {
+  return {{"verb", what.first}, {"kind", what.second}};
 }
+
+void add_traffic(Families& out, const Traffic& traffic) {
+  out.family("porter_api_request_seconds",
+             "From a request to its answer; of a watch, to its first octet.",
+             MetricType::Histogram);
+  for (const auto& [what, histogram] : traffic.requests)
+    out.add(histogram, labels_of(what));
+  out.counter("porter_api_writes_total", "Writes that the API server took.");
+  for (const auto& [what, count] : traffic.writes)
+    out.add(count, labels_of(what));
+  const auto by_kind = [&](std::uint64_t Traffic::Watch::* member) {
+    for (const Traffic::Watch& watch : traffic.watches)
+      out.add(watch.*member, {{"kind", watch.kind}});
+  };
+  out.counter("porter_api_watches_total", "Watches begun; each one after the first is a restart.");
+  by_kind(&Traffic::Watch::watches);
+  out.counter("porter_api_lists_total", "Requests for a list, pages included.");
+  by_kind(&Traffic::Watch::lists);
+  out.counter("porter_api_relists_total", "Times a kind was read anew after the first time.");
+  by_kind(&Traffic::Watch::relists);
+  out.counter("porter_api_watch_failures_total",
+              "Lists and watches that did not end as they should.");
+  by_kind(&Traffic::Watch::failures);
+  out.counter("porter_api_throttled_total",
+              "By the server: answers 429. By us: writes that waited.")
+      .add(traffic.throttled_by_server, {{"by", "server"}})
+      .add(traffic.throttled_by_us, {{"by", "us"}});
+  out.counter("porter_api_failures_total", "Requests without an answer.").add(traffic.failures);
+  out.counter("porter_api_connections_total", "Connections made.").add(traffic.connections);
+  out.counter("porter_api_write_conflicts_total", "Writes that somebody else was faster than.")
+      .add(traffic.conflicts);
+  out.counter("porter_api_writes_refused_total", "Writes that the API server will never take.")
+      .add(traffic.refused);
+  out.gauge("porter_api_writes_waiting", "Writes that wait.").add(traffic.waiting);
+}
+
+}  // namespace
 
 std::string metrics_text(const Sources& sources, const Counters& counters, PerService per_service,
                          std::int64_t unix_started) {
   Families out;
-  add_process(out, sources, counters, unix_started);
-  add_pools(out, sources);
-  add_services(out, sources, counters, per_service);
+  add_process(out, sources.version, unix_started);
+  add_loop(out, counters);
+  add_pools(out, sources.engine);
+  add_services(out, sources.engine, per_service);
+  add_failures(out, counters.assign_failures);
   add_peers(out, sources);
-  add_problems(out, sources);
+  add_problems(out, sources.engine);
+  if (sources.traffic) add_traffic(out, sources.traffic());
+  return out.text();
+}
+
+std::string metrics_text(const ControllerSources& sources) {
+  Families out;
+  add_process(out, sources.version, sources.unix_started);
+  out.gauge("porter_leader", "1 while this controller leads.").add(sources.leads ? 1 : 0);
+  add_failures(out, sources.assign_failures);
+  if (sources.engine != nullptr) {
+    add_pools(out, *sources.engine);
+    add_services(out, *sources.engine, PerService::No);
+    add_problems(out, *sources.engine);
+  }
+  add_traffic(out, sources.traffic);
   return out.text();
 }
 

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "base/tree.hpp"
 #include "plan/engine.hpp"
 #include "speaker/bgp_runner.hpp"
@@ -36,6 +39,29 @@ struct Trouble {
   std::string message;
 };
 
+// What was said to the API server, and by whom it is followed. Keys: verb and kind, as RBAC calls
+// them: {"patch", "services/status"}.
+struct Traffic {
+  using VerbAndKind = std::pair<std::string, std::string>;
+  struct Watch {
+    std::string kind;
+    std::uint64_t watches = 0;  // begun
+    std::uint64_t lists = 0;
+    std::uint64_t relists = 0;  // the state was read anew
+    std::uint64_t failures = 0;
+  };
+  std::map<VerbAndKind, Histogram> requests;
+  std::map<VerbAndKind, std::uint64_t> writes;
+  std::vector<Watch> watches;
+  std::uint64_t connections = 0;
+  std::uint64_t failures = 0;  // requests without an answer
+  std::uint64_t refused = 0;   // writes that the API server will never take
+  std::uint64_t conflicts = 0;
+  std::uint64_t throttled_by_server = 0;  // answers 429
+  std::uint64_t throttled_by_us = 0;      // writes that waited for their turn
+  std::uint64_t waiting = 0;              // writes that wait now
+};
+
 struct Sources {
   const plan::Engine& engine;
   const speaker::BgpRunner& speaker;
@@ -44,6 +70,7 @@ struct Sources {
   TimePoint started{};
   const std::optional<LastChange>& last_change;
   std::function<std::vector<Trouble>()> troubles;
+  std::function<Traffic()> traffic{};  // empty: there is no API server
 };
 
 inline constexpr std::size_t kMaxItems =

@@ -58,6 +58,8 @@ class MetaReader {
     if (meta.uid.empty()) meta.uid = to_string(meta.name);
     meta.created = time("creationTimestamp").value_or(0);
     meta.deleting = time("deletionTimestamp").has_value();
+    for (const Tree& finalizer : tree_["finalizers"].items())
+      meta.finalizers.push_back(finalizer.text());
     const Tree& generation = tree_["generation"];
     if (!generation.is_null()) meta.generation = read_generation(generation);
     return meta;

@@ -65,7 +65,8 @@ struct Meta {
   std::int64_t generation = 0;  // 0: not told
   std::uint64_t order =
       0;  // files: position in path order, then in the file; breaks ties of `created`
-  bool deleting = false;  // metadata.deletionTimestamp is set
+  bool deleting = false;                // metadata.deletionTimestamp is set
+  std::vector<std::string> finalizers;  // as they stand, in order
   ApiVersion written_as = ApiVersion::V1;
   friend bool operator==(const Meta&, const Meta&) = default;
 

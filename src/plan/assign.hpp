@@ -42,8 +42,9 @@ struct Assignment {
 // from the order of the two sets, so the outcome does not depend on how the work is cut into steps.
 //
 // Parts: assign.cpp (facts in, the step), assign_settle.cpp (who keeps what), assign_plan.cpp (who
-// gets what), assign_follow.cpp (the speaker, which decides nothing), Chooser (which address, or
-// why none), Waiting (who waits for what), words (what people read).
+// gets what), assign_follow.cpp (the speaker, which decides nothing), assign_import.cpp (what
+// OpenELB left), Chooser (which address, or why none), Waiting (who waits for what), words (what
+// people read).
 class Assigner {
  public:
   explicit Assigner(const View& view);
@@ -55,6 +56,9 @@ class Assigner {
   void eip_changed(const std::string& eip, const model::Eip* before);
   void namespace_changed(const std::string& ns);
   void record_loaded(const model::EipAddress& record);  // from the store, before Synced
+  // From OpenELB, once, before synced(): status.used of an Eip, {"192.0.2.17":
+  // "shop/web;shop/api"}.
+  void import_used(const std::string& eip, const Tree& used);
   // A reservation by a user; it may name the Services the address is for.
   void record_edited(const Address& address, const model::EipAddress* record);
   void recorded(const Address& address, std::uint64_t revision);
@@ -132,6 +136,7 @@ class Assigner {
                                                         const std::string& eip) const;
   [[nodiscard]] std::optional<Objection> wish_objection(const Name& service, const Address& address,
                                                         const std::string& eip) const;
+  [[nodiscard]] bool is_leaving(const std::string& eip) const;  // it is being deleted
   [[nodiscard]] bool is_broken(const std::string& eip) const;
   void settle_all();
   void reassert(const Address& address, const model::EipAddress* record);

@@ -25,7 +25,7 @@ void Assigner::settle_address(const Address& address, const Turn& turn) {
   ipam::Sharing sharing;
   for (const auto& [holder, recorded, since] : holders) {
     auto objection = alone(holder.service, address, lease->eip);
-    if (objection && find_home(holder.service, address))
+    if ((objection || is_leaving(lease->eip)) && find_home(holder.service, address))
       objection = alone(holder.service, address, lease->eip);
     if (!objection) {
       const ipam::Sharer sharer = chooser().sharer(view_.services.at(holder.service), address);
@@ -50,7 +50,7 @@ void Assigner::settle_address(const Address& address, const Turn& turn) {
 
 // What is kept for a Service goes with its pool.
 void Assigner::settle_kept(const Address& address, const ipam::Lease& lease, const Turn& turn) {
-  if (lease.kept.empty() || !pool_objection(address, lease.eip)) return;
+  if (lease.kept.empty() || !(is_leaving(lease.eip) || pool_objection(address, lease.eip))) return;
   changed_eips_.insert(lease.eip);
   allocator_.expire(address, turn.now);
 }
@@ -85,6 +85,11 @@ std::optional<Assigner::Objection> Assigner::pool_objection(const Address& addre
     return Objection{.cause = Cause::PoolGone,
                      .why = fmt::format("Eip {} is being deleted and evicts its addresses", eip)};
   return std::nullopt;
+}
+
+bool Assigner::is_leaving(const std::string& eip) const {
+  const auto pool = view_.eips.find(eip);
+  return pool != view_.eips.end() && pool->second.meta.deleting;
 }
 
 // A request that cannot be understood takes nothing away.
@@ -148,7 +153,8 @@ bool Assigner::find_home(const Name& service, const Address& address) {
   const ipam::Lease& lease = *allocator_.lease(address);
   const auto object = view_.services.find(service);
   if (object == view_.services.end()) return false;
-  if (lease.holders.size() > 1 && !pool_objection(address, lease.eip)) return false;
+  const bool is_reason = is_leaving(lease.eip) || pool_objection(address, lease.eip);
+  if (lease.holders.size() > 1 && !is_reason) return false;
   const model::Eip* const home = chooser().home_for(object->second, address, lease.eip);
   if (home == nullptr || alone(service, address, home->meta.name.name)) return false;
   changed_eips_.insert({lease.eip, home->meta.name.name});
@@ -163,10 +169,10 @@ void Assigner::release(const Name& service, const Address& address, const Object
   const ipam::Lease& lease = *allocator_.lease(address);
   const std::string eip = lease.eip;
   const auto pool = view_.eips.find(eip);
-  const bool is_leaving = objection.cause == Cause::Gone || objection.cause == Cause::NotOurs;
-  const bool is_retained = is_leaving && lease.holders.size() == 1 && pool != view_.eips.end() &&
+  const bool is_lost = objection.cause == Cause::Gone || objection.cause == Cause::NotOurs;
+  const bool is_retained = is_lost && lease.holders.size() == 1 && pool != view_.eips.end() &&
                            pool->second.reclaim == model::Eip::Reclaim::Retain &&
-                           !pool_objection(address, eip);
+                           !is_leaving(eip) && !pool_objection(address, eip);
   if (is_retained) {
     const std::int64_t hold = pool->second.hold_seconds;
     const bool is_for_ever = hold <= 0 || hold >= ipam::kForEver - turn.unix_now;
@@ -179,7 +185,7 @@ void Assigner::release(const Name& service, const Address& address, const Object
   changed_services_.insert(service);
   enqueue(service);
   refresh_waiting(address);
-  const bool is_own = is_leaving || objection.cause == Cause::OwnEdit;
+  const bool is_own = is_lost || objection.cause == Cause::OwnEdit;
   turn.out.emplace_back(
       Notice{.about = {.kind = model::Kind::Service, .name = service},
              .type = is_own ? Notice::Type::Normal : Notice::Type::Warning,

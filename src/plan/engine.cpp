@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "plan/finalizers.hpp"
+
 namespace porter::plan {
 namespace {
 
@@ -116,6 +118,11 @@ bool Engine::remember(ObjectSeen& fact) {
   // What somebody wiped or changed is written again.
   const bool has_status = view_.identity.role == Role::Controller && has_our_status(fact.key.kind);
   if (has_status && fact.object && status_.seen(fact.key, fact.status)) mark_status(fact.key);
+  if (has_status && fact.key.kind == Kind::Eip && !view_.synced) {
+    const Tree& used = fact.status["used"];
+    if (!used.entries().empty()) used_[name.name] = used;
+  }
+  mark_finalizers(fact.key);
   switch (fact.key.kind) {
     case Kind::Service: return remember_service(name, fact.object);
     case Kind::EndpointSlice: return remember_slice(name, fact.object);
@@ -215,13 +222,18 @@ bool Engine::remember_eip(const model::NamespacedName& name, std::optional<model
   mark_status(key);
   view_.refused.erase(key);
   if (object && view_.identity.role != Role::Speaker) {
-    if (auto refused = assigner_.accepts(std::get<model::Eip>(*object))) {
+    model::Eip& next = std::get<model::Eip>(*object);
+    if (auto refused = assigner_.accepts(next)) {
       view_.refused[key] = std::move(*refused);
-      return true;
+      // That it is being deleted, or evicts, counts all the same.
+      model::Eip earlier = view_.eips.at(name.name);
+      earlier.meta = std::move(next.meta);
+      earlier.evict = next.evict;
+      next = std::move(earlier);
     }
   }
   const auto before = copy_of(view_.eips, name.name);
-  if (!put(view_.eips, name.name, object)) return false;
+  if (!put(view_.eips, name.name, object)) return view_.refused.contains(key);
   assigner_.eip_changed(name.name, pointer(before));
   return true;
 }
@@ -292,6 +304,8 @@ bool Engine::remember(SessionSeen& fact) {
 
 bool Engine::remember(Synced&) {
   if (std::exchange(view_.synced, true)) return false;
+  for (const auto& [eip, used] : std::exchange(used_, {}))
+    assigner_.import_used(eip, used);
   assigner_.synced();
   announcer_.synced();
   return true;
@@ -305,7 +319,8 @@ bool Engine::remember(SourceWhole& fact) {
 }
 
 bool Engine::has_work() const {
-  return assigner_.has_work() || announcer_.has_work() || (view_.synced && assigner_.has_news());
+  return assigner_.has_work() || announcer_.has_work() || !finalizers_dirty_.empty() ||
+         (view_.synced && assigner_.has_news());
 }
 
 TimePoint Engine::deadline() const {
@@ -341,6 +356,7 @@ void Engine::plan(TimePoint now, std::size_t budget, Changes& out) {
   hand_over();
   announcer_.step(now, unix_at(now), budget, out);
   hand_over();
+  hold(budget, out);
   if (!has_work()) flushing_ = false;
 }
 
@@ -354,8 +370,10 @@ void Engine::hand_over() {
     announcer_.service_changed(service);
     mark_status({.kind = Kind::Service, .name = service});
   }
-  for (const auto& eip : assigner_.take_changed_eips())
+  for (const auto& eip : assigner_.take_changed_eips()) {
     mark_status({.kind = Kind::Eip, .name = {.ns = {}, .name = eip}});
+    mark_finalizers({.kind = Kind::Eip, .name = {.ns = {}, .name = eip}});
+  }
   for (const auto& service : announcer_.take_changed_services())
     mark_status({.kind = Kind::Service, .name = service});
   for (const auto& peer : announcer_.take_changed_peers())
@@ -407,6 +425,20 @@ std::optional<TimePoint> Engine::patience_for(const model::ObjectKey& key) const
     if (waiting != outstanding_.end()) until = waiting->second.since + kStatusPatience;
   }
   return until;
+}
+
+// What was decided is on its way before an Eip is let go.
+void Engine::hold(std::size_t budget, Changes& out) {
+  for (; budget > 0 && !finalizers_dirty_.empty(); --budget) {
+    const model::ObjectKey key = finalizers_dirty_.extract(finalizers_dirty_.begin()).value();
+    if (auto change = finalizers_wanted(view_, assigner_, key))
+      out.emplace_back(*std::move(change));
+  }
+}
+
+void Engine::mark_finalizers(const model::ObjectKey& key) {
+  if (view_.identity.role == Role::Controller && has_our_status(key.kind))
+    finalizers_dirty_.insert(key);
 }
 
 }  // namespace porter::plan

@@ -71,6 +71,8 @@ class Engine {
   void note_outstanding(const Changes& out, std::size_t from, TimePoint now);
   void say_planned(TimePoint now, Changes& out);
   void write_status(TimePoint now, std::size_t budget, Changes& out);
+  void hold(std::size_t budget, Changes& out);
+  void mark_finalizers(const model::ObjectKey& key);
   void mark_status(const model::ObjectKey& key) { pace_.mark(key); }
   [[nodiscard]] std::optional<TimePoint> patience_for(const model::ObjectKey& key) const;
 
@@ -80,6 +82,8 @@ class Engine {
   StatusWriter status_;
   Pacer pacer_;
   StatusPace pace_;
+  std::set<model::ObjectKey> finalizers_dirty_;  // the controller's
+  std::map<std::string, Tree> used_;             // of Eips, until Synced: to import from OpenELB
   struct Outstanding {
     std::uint64_t revision = 0;
     TimePoint since;

@@ -118,6 +118,13 @@ struct StatusWanted {
   model::ObjectKey key;
   std::optional<Tree> status;
 };
+// In a cluster: whether our finalizer stands on the object. What Porter 0.3 and OpenELB left there
+// goes; those of others are theirs.
+struct FinalizersWanted {
+  model::ObjectKey key;
+  bool is_held = false;
+  std::vector<std::string> list;  // all of them, as the object was last seen
+};
 // One line for people: in `porter run` a log line, in a cluster an Event.
 struct Notice {
   model::ObjectKey about;
@@ -126,7 +133,7 @@ struct Notice {
   std::string message;
 };
 using Change = std::variant<Record, RememberPathId, Route, PeerWanted, ListenWanted, Planned,
-                            StatusWanted, Notice>;
+                            StatusWanted, FinalizersWanted, Notice>;
 using Changes = std::vector<Change>;
 
 }  // namespace porter::plan

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "plan/problem_words.hpp"
 #include "plan/status.hpp"
@@ -11,6 +12,7 @@ namespace porter::plan {
 namespace {
 
 constexpr std::size_t kMostUsed = 5'000;  // entries of `used`
+constexpr std::size_t kMostNamed = 5;     // of those that keep a deleted Eip
 
 std::string names_of(const ipam::Lease& lease) {
   std::string names;
@@ -58,7 +60,24 @@ std::string overlap_of(const View& view, const model::Eip& eip) {
   return "";
 }
 
-Condition ready(const View& view, const model::Eip& eip) {
+// Who keeps a deleted Eip, the first of them by name.
+std::string leaving(const ipam::Allocator& allocator, const model::Eip& eip) {
+  const auto& given = allocator.given_from(eip.meta.name.name);
+  if (given.empty()) return "being deleted: gives nothing new, and no address is in use";
+  std::vector<std::string> names;
+  for (const Address& address : given) {
+    if (names.size() == kMostNamed) break;
+    names.push_back(
+        fmt::format("{} ({})", to_string(address), names_of(*allocator.lease(address))));
+  }
+  const std::size_t more = given.size() - names.size();
+  return fmt::format(
+      "being deleted: gives nothing new, and goes with its last address. In use: {}{}{}",
+      fmt::join(names, ", "), more > 0 ? fmt::format(" and {} more", more) : "",
+      eip.evict ? "; evicted, so they are being released" : "");
+}
+
+Condition ready(const View& view, const ipam::Allocator& allocator, const model::Eip& eip) {
   Condition condition{.type = "Ready",
                       .is_true = false,
                       .reason = std::string{to_string(Reason::Ready)},
@@ -68,8 +87,7 @@ Condition ready(const View& view, const model::Eip& eip) {
     condition.message = std::move(message);
     return condition;
   };
-  if (eip.meta.deleting)
-    return is_not(Reason::Deleting, "gives nothing new; goes with its last address");
+  if (eip.meta.deleting) return is_not(Reason::Deleting, leaving(allocator, eip));
   if (eip.disable)
     return is_not(Reason::Disabled, "spec.disable: gives nothing new; what is assigned stays");
   if (eip.protocol == model::Protocol::Layer2) {
@@ -102,7 +120,7 @@ std::optional<StatusDraft> eip_status(const View& view, const Assigner& assigner
   const ipam::Pool* pool = allocator.pool(name);
   const ipam::Count size = pool == nullptr ? ipam::Count{} : pool->usable();
   const std::size_t usage = allocator.used(name);
-  Condition is_ready = ready(view, eip);
+  Condition is_ready = ready(view, allocator, eip);
   draft.fields.set("occupied", pool != nullptr && pool->free_count().is_zero());
   draft.fields.set("usage", static_cast<std::uint64_t>(usage));
   draft.fields.set("poolSize", size.clamped()).set("poolSizeText", to_string(size));

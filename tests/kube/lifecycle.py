@@ -2,9 +2,11 @@
 """The life of a Service: its address, conditions, Events and the router's RIB say the same at every step."""
 from lab import porter
 from lab.api import condition
-from tests.kube.case import ANNOUNCED, LAN, KubeCase
+from tests.kube.case import ANNOUNCED, LAN, KubeCase, conf
 
 WANTED, POOL, SHARE = "eip.porter.kubesphere.io/v1alpha1", "eip.porter.kubesphere.io/v1alpha2", "network.kubesphere.io/share"
+WANTED_OLD = "eip.openelb.kubesphere.io/v1alpha1"
+HOLD = "network.kubesphere.io/addresses-in-use"
 FIRST = "198.51.100.0"
 TINY = "203.0.113.8/31"
 
@@ -202,6 +204,81 @@ class Lifecycle(KubeCase):
         self.wait_hops(f"{FIRST}/32", self.hops())
         self.api.put(porter.eip("lan", LAN, disable=False))
         self.wait("an address", lambda: self.lab.addresses("new"))
+
+    def pool_condition(self, name):
+        return condition(self.api.get("Eip", name) or {}, "Ready")
+
+    def test_a_deleted_pool_gives_nothing_new_and_goes_with_its_last_address(self):
+        self.begin()
+        self.add("web")
+        self.wait_hops(f"{FIRST}/32", self.hops())
+        self.wait("it is held", lambda: HOLD in self.api.get("Eip", "lan")["metadata"].get("finalizers", []))
+        self.api.delete("Eip", "lan")
+        self.wait("it is said", lambda: self.pool_condition("lan").get("reason") == "Deleting")
+        self.assertIn("default/web", self.pool_condition("lan")["message"])
+        self.wait_condition("web", "True", "AssignedOutsidePolicy")
+        self.add("new")
+        self.assertIn("being deleted", self.wait_condition("new", "False", "NoPool"))
+        self.wait_hops(f"{FIRST}/32", self.hops())
+        self.wait_addresses("web", [FIRST])
+        self.lab.delete_service("web")
+        self.wait("the pool is gone", lambda: self.api.get("Eip", "lan") is None)
+        self.wait_hops(f"{FIRST}/32", [])
+        self.assertEqual(self.holders(), {})
+
+    def test_a_deleted_pool_evicts_when_it_is_told(self):
+        self.begin()
+        self.add("web")
+        self.wait_hops(f"{FIRST}/32", self.hops())
+        self.wait("it is held", lambda: HOLD in self.api.get("Eip", "lan")["metadata"].get("finalizers", []))
+        self.api.delete("Eip", "lan")
+        self.wait("it is said", lambda: self.pool_condition("lan").get("reason") == "Deleting")
+        self.api.patch("Eip", "lan", {"metadata": {"annotations": {"network.kubesphere.io/evict": "true"}}})
+        self.wait("the pool is gone", lambda: self.api.get("Eip", "lan") is None)
+        self.wait_event("web", "Released")
+        self.wait_hops(f"{FIRST}/32", [])
+        self.wait_addresses("web", [])
+
+    def test_an_unused_pool_goes_at_once(self):
+        self.begin(speakers=False)
+        self.wait("it is held", lambda: HOLD in self.api.get("Eip", "lan")["metadata"].get("finalizers", []))
+        self.api.delete("Eip", "lan")
+        self.wait("the pool is gone", lambda: self.api.get("Eip", "lan") is None)
+
+    def test_what_openelb_left_is_taken_over_and_no_address_moves(self):
+        """Objects as OpenELB 0.6 leaves them: `used` is its only record, and its finalizers are everywhere."""
+        pool = porter.eip("lan", LAN)
+        pool["metadata"]["finalizers"] = ["finalizer.ipam.kubesphere.io/v1alpha1"]
+        self.api.put(conf(), pool)
+        mine = {"lb.kubesphere.io/v1alpha1": "openelb", "protocol.openelb.kubesphere.io/v1alpha1": "bgp"}
+        shown = {"web": "198.51.100.17", "tls": "198.51.100.17", "api": "198.51.100.4", "booked": None}
+        for port, (name, address) in enumerate(shown.items(), 80):
+            wanted = {WANTED_OLD: address} if address == "198.51.100.17" else {}
+            thing = porter.service(name, annotations={**mine, **wanted}, port=port)
+            thing["metadata"]["finalizers"] = ["finalizer.lb.kubesphere.io/v1alpha1"]
+            thing["metadata"]["labels"] = {"eip.openelb.kubesphere.io/v1alpha2": "lan"}
+            self.api.put(thing)
+            if address:
+                self.api.patch("Service", name, {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}, subresource="status")
+        used = {"198.51.100.17": "default/web;default/tls", "198.51.100.4": "default/api", "198.51.100.0": "default/booked"}
+        self.api.patch("Eip", "lan", {"status": {"occupied": False, "usage": 3, "poolSize": 256, "used": used, "ready": True, "v4": True,
+                                                 "firstIP": "198.51.100.0", "lastIP": "198.51.100.255"}}, subresource="status")
+        moved = []
+
+        def watch():
+            moved.extend(n for n, a in shown.items() if a and self.lab.addresses(n) != [a])
+            return self.holders().get("198.51.100.17") == ["default/tls", "default/web"] and len(self.holders()) == 3
+        self.lab.start_controllers(1)
+        self.wait("the addresses are ours", watch, 30)
+        self.assertEqual(moved, [])
+        record = self.api.get("EipAddress", "198.51.100.17")["spec"]
+        self.assertEqual([s["name"] for s in record["services"]], ["web", "tls"], "in the order in which they joined")
+        self.wait("a record of what was booked", lambda: self.lab.addresses("booked"))
+        for name in shown:
+            self.wait("OpenELB's finalizer is gone", lambda name=name: "finalizers" not in self.api.get("Service", name)["metadata"])
+        self.wait("only ours is left", lambda: self.api.get("Eip", "lan")["metadata"]["finalizers"] == [HOLD])
+        self.api.delete("Service", "api")
+        self.wait("it can be deleted", lambda: self.api.get("Service", "api") is None)
 
     def test_eviction_releases_what_a_deleted_pool_holds(self):
         self.begin()
