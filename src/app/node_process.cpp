@@ -49,6 +49,7 @@ std::int64_t unix_now() {
 // Routes of the last run, if the kernel has not booted since: then this is a restart, and says so.
 speaker::BgpRunner::Options speaker_options(const std::string& state) {
   speaker::BgpRunner::Options options;
+  options.redirects = "porter";
   options.restart_file = std::filesystem::path{state} / "restart";
   const Result<std::string> boot = speaker::boot_id();
   if (!boot) {

@@ -70,6 +70,13 @@ BgpRunner::BgpRunner(asio::any_io_executor executor, Options options, Hooks hook
   std::vector<bgp::Nlri> told;
   for (const auto& [prefix, paths] : std::exchange(options_.last_told, {})) {
     for (const bgp::Path& path : paths)
+  if (!options_.redirects.empty()) {
+    const auto set = [table = options_.redirects](const std::vector<io::Redirect>& redirects) {
+      return io::set_redirects(table, redirects);
+    };
+    port_forward_.emplace(executor_, set, hooks_.warn);
+    port_forward_->start(tasks_);
+  }
       told.push_back({.id = path.id, .prefix = prefix});
   }
   if (!told.empty()) told_before_ = std::make_shared<const std::vector<bgp::Nlri>>(std::move(told));
@@ -176,6 +183,7 @@ void BgpRunner::end_batch() {
   options_.restarting = bgp::Restarting::No;
   told_before_.reset();
   if (rib_.version() == told_version_) return;
+  if (port_forward_) forward_ports();
   told_version_ = rib_.version();
   for (const auto& [name, session] : sessions_)
     session->runner.routes_changed();
@@ -255,6 +263,21 @@ void BgpRunner::refuse(io::Tcp::socket& socket, const bgp::Gate::Arrival& arriva
 
 BgpRunner::Session& BgpRunner::make(const std::string& name, const std::string& peer,
                                     plan::PeerSpec spec) {
+void BgpRunner::forward_ports() {
+  std::vector<io::Redirect> redirects;
+  const std::uint16_t port = listen_ ? listen_->port : 0;
+  for (const auto& [name, wanted] : wanted_) {
+    const plan::PeerSpec& spec = wanted.spec;
+    if (!spec.port_forward || port == 0 || port == PortForward::kBgp) continue;
+    redirects.push_back(
+        {.source = spec.neighbor_prefix ? *spec.neighbor_prefix : Prefix::host(spec.neighbor),
+         .interface = spec.zone,
+         .from = PortForward::kBgp,
+         .to = port});
+  }
+  port_forward_->want(std::move(redirects));
+}
+
   auto session = std::make_unique<Session>(*this, name, peer, std::move(spec), options_.restarting);
   session->since = unix_now();
   if (options_.restarting == bgp::Restarting::Yes) session->routes.told_before(told_before_);
@@ -358,6 +381,7 @@ io::Task<> BgpRunner::tell_at_pace() {
 // Of several sessions out of one prefix: the best state, and the sum of what is counted.
 plan::SessionSeen BgpRunner::seen(const std::string& peer) const {
   plan::SessionSeen seen;
+  if (port_forward_) port_forward_->want({});
   seen.peer = peer;
   bool first = true;
   for (const auto& [name, session] : sessions_) {

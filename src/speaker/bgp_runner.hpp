@@ -19,6 +19,7 @@
 #include "io/tcp.hpp"
 #include "plan/fact.hpp"
 #include "speaker/listener.hpp"
+#include "speaker/port_forward.hpp"
 #include "speaker/restart_file.hpp"
 #include "speaker/snapshot.hpp"
 
@@ -34,7 +35,8 @@
 //
 // PeerRunner: moves bytes and time for one Peer. There is one for every neighbour, also for each
 // that came out of a neighbour prefix. Listener: the listening sockets, with TCP MD5 keys (RFC
-// 2385) and TTL rules (RFC 5082) by neighbour. RestartFile: what makes a restart of the process
+// 2385) and TTL rules (RFC 5082) by neighbour. PortForward: who dials 179
+// reaches us where we listen elsewhere. RestartFile: what makes a restart of the process
 // none for the traffic (RFC 4724).
 //
 // Everything runs on the one thread of logic and is owned by BgpRunner; decisions are bgp's.
@@ -57,6 +59,7 @@ class BgpRunner {
     std::string boot_id;                 // goes into it
     // The last run ended in this boot, and its routes were found: the first OPEN of each Peer says
     // so.
+    std::string redirects;               // table of the packet filter that is ours; empty: none
     bgp::Restarting restarting = bgp::Restarting::No;
     RouteTable last_told;  // these routes
   };
@@ -129,6 +132,7 @@ class BgpRunner {
   void end(const std::string& name, bgp::Cease why);
   void retire(Session& session);
   io::Task<> take_leave(Session& session);
+  void forward_ports();
   void closed(Session& session);
   [[nodiscard]] std::vector<plan::Route> routes_behind(std::size_t limit,
                                                        const std::optional<Prefix>& after) const;
@@ -158,6 +162,7 @@ class BgpRunner {
   std::set<Prefix> unconfirmed_;    // replayed, and not planned yet
   std::uint64_t told_version_ = 0;  // of the Rib
   bool planned_ = false;
+  std::optional<PortForward> port_forward_;
   bool running_ = false;  // planned or replayed, once
   bool rules_changed_ = false;
 
