@@ -90,8 +90,8 @@ class Controller(Command):
 
 
 class Speaker(Command):
-    def __init__(self, node, folder, kubeconfig):
-        self.state = os.path.join(folder, "state")
+    def __init__(self, node, folder, kubeconfig, state=None):
+        self.state = state or os.path.join(folder, "state")
         os.makedirs(self.state, exist_ok=True)
         super().__init__(node, folder, f"speaker-{node.name}",
                          ["speaker", "--kubeconfig", kubeconfig, "--node", node.name, "--state", self.state])
@@ -217,10 +217,12 @@ class KubeLab(Lab):
             wait_for(f"{c.name} is ready", c.ready, 30, pause=0.1)
         return self.controllers[-count:]
 
-    def start_speakers(self, *names, proxy=None, flags=(), wait=True):
+    def start_speakers(self, *names, proxy=None, flags=(), wait=True, state=None):
+        """`state`: a folder for the state folders, in place of the lab's own."""
         for node in self.nodes:
             if not names or node.name in names:
-                speaker = Speaker(node, os.path.join(self.folder, f"speaker-{node.name}"), self.kubeconfig(SPEAKER, proxy))
+                speaker = Speaker(node, os.path.join(self.folder, f"speaker-{node.name}"), self.kubeconfig(SPEAKER, proxy),
+                                  state and os.path.join(state, node.name))
                 self.speakers[node.name] = speaker.start(*flags)
         for node in self.nodes:
             if wait and (not names or node.name in names):

@@ -46,21 +46,23 @@ std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
-// Routes of the last run, if the kernel has not booted since: then this is a restart, and says so.
-speaker::BgpRunner::Options speaker_options(const std::string& state) {
+speaker::BgpRunner::Options speaker_options(const std::string& state, KeepPeers keep) {
   speaker::BgpRunner::Options options;
   options.restart_file = std::filesystem::path{state} / "restart";
+  options.redirects = "porter";
+  options.keep_peers = keep;
   const Result<std::string> boot = speaker::boot_id();
   if (!boot) {
     log::warn("speaker", boot.error().message);
     return options;
   }
   options.boot_id = *boot;
-  if (Result<speaker::RouteTable> last = speaker::load_restart_file(options.restart_file, *boot)) {
+  if (Result<speaker::RestartState> last =
+          speaker::load_restart_file(options.restart_file, *boot)) {
     options.restarting = bgp::Restarting::Yes;
-    options.last_told = std::move(*last);
+    options.last = std::move(*last);
   } else if (last.error().code != Errc::NotFound) {
-    log::info("speaker", "no graceful restart this time", {{"why", last.error().message}});
+    log::warn("speaker", "no graceful restart this time", {{"why", last.error().message}});
   }
   return options;
 }

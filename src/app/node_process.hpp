@@ -21,7 +21,8 @@ namespace porter::app {
 [[nodiscard]] Result<io::asio::ip::tcp::endpoint> loopback_endpoint(const std::string& text);
 
 // Routes of the last run, if the kernel has not booted since: then this is a restart, and says so.
-[[nodiscard]] speaker::BgpRunner::Options speaker_options(const std::string& state);
+using KeepPeers = speaker::BgpRunner::KeepPeers;
+[[nodiscard]] speaker::BgpRunner::Options speaker_options(const std::string& state, KeepPeers keep);
 
 // A process that announces: `porter run` and `porter speaker`. The Engine, its one timer, the
 // BgpRunner behind it and the local API; whoever owns it brings the facts, and takes the Changes
@@ -55,6 +56,7 @@ class NodeProcess {
   void take(plan::Fact fact);
   [[nodiscard]] const plan::Engine& engine() const { return engine_; }
   [[nodiscard]] speaker::BgpRunner& speaker() { return speaker_; }
+  [[nodiscard]] const speaker::BgpRunner& speaker() const { return speaker_; }
   [[nodiscard]] io::TaskGroup& tasks() { return tasks_; }
 
  private:

@@ -42,7 +42,7 @@ class Run {
               identity_of(options),
               {.role = "run",
                .metrics_per_service = options.metrics_per_service,
-               .speaker = speaker_options(options.state)},
+               .speaker = speaker_options(options.state, KeepPeers::No)},
               output,
               {.record = [this](const plan::Changes& changes) { return store_.apply(changes); },
                .troubles = [this] { return troubles(); },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/speaker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
 
 #include "app/cluster_access.hpp"
 #include "app/node_process.hpp"
@@ -31,6 +33,21 @@ const std::vector<Kind>& kinds() {
   return kAll;
 }
 
+// How long the lists are waited for before the last run's routes are told in their place: a quarter
+// of what the routers wait for us, and not so short that a busy API server brings it about.
+constexpr std::chrono::seconds kShortestPatience = 1s;
+constexpr std::chrono::seconds kLongestPatience = 5s;
+
+// Passwords go into the restart file only where it is no disk: see docs/adr/0008-restart-file.md.
+KeepPeers keep_peers_in(const std::string& state) {
+  if (speaker::is_in_memory(state)) return KeepPeers::All;
+  log::info("speaker",
+            "the state folder is not in memory (tmpfs): sessions with a password will wait for the "
+            "API server after a restart",
+            {{"state", state}});
+  return KeepPeers::Unsigned;
+}
+
 // A change of state of a session is told at once, counters at most so often.
 constexpr auto kTellAtLeast = 10s;
 constexpr auto kTellAtMost = 1s;
@@ -52,11 +69,12 @@ class Speaker {
   Speaker(io::asio::any_io_executor executor, const cli::SpeakerOptions& options,
           kube::Client& client, const log::Output& output)
       : options_{options},
+        executor_{executor},
         node_{executor,
               identity_of(options),
               {.role = "speaker",
                .metrics_per_service = options.metrics_per_service,
-               .speaker = speaker_options(options.state)},
+               .speaker = speaker_options(options.state, keep_peers_in(options.state))},
               output,
               {.record = [](const plan::Changes&) { return std::vector<plan::Fact>{}; },
                .troubles = [this] { return troubles(); },
@@ -81,6 +99,7 @@ class Speaker {
     node_.start();
     node_.tasks().spawn(secrets_.follow());
     node_.tasks().spawn(tell_state());
+    node_.tasks().spawn(replay_if_nobody_answers());
     source_.start();
     const auto [error, number] = co_await signals.async_wait(io::kAwait);
     log::info("porter", "stopping", {{"signal", number}});
@@ -113,6 +132,31 @@ class Speaker {
     return names;
   }
 
+  // A router waits for us only so long. If the API server has not told us all by then, what the
+  // last run announced is announced again; the plan takes over whenever the lists are there.
+  io::Task<> replay_if_nobody_answers() {
+    const auto waited_for = node_.speaker().shortest_restart_time();
+    if (!waited_for) co_return;
+    asio::steady_timer timer{executor_};
+    timer.expires_after(std::clamp(*waited_for / 4, kShortestPatience, kLongestPatience));
+    [[maybe_unused]] const auto woken = co_await timer.async_wait(io::kAwait);
+    if (node_.engine().view().synced) co_return;
+    replayed_ = node_.speaker().replay();
+    log::warn("speaker", "the API server has not answered: announcing what the last run announced",
+              {{"sessions", replayed_}, {"routes", node_.speaker().rib().size()}});
+  }
+
+  // Why less is announced than there may be.
+  [[nodiscard]] std::string not_planned() const {
+    if (node_.engine().view().synced) return {};
+    if (replayed_ == 0)
+      return "the API server has not answered since the start, so nothing is known to announce";
+    return fmt::format(
+        "the API server has not answered since the start: {} routes of the last run are announced "
+        "in {} sessions meanwhile",
+        node_.speaker().rib().size(), replayed_);
+  }
+
   void tell_soon() {
     const TimePoint soon = std::max(told_at_ + kTellAtMost, Clock::now());
     if (soon < tell_.expiry()) tell_.expires_at(soon);
@@ -140,6 +184,7 @@ class Speaker {
       if (!message.empty())
         all.push_back({.object = object, .reason = "ApiServer", .message = message});
     };
+    add("speaker", not_planned());
     for (const std::string& trouble : source_.troubles())
       add("watch", trouble);
     for (const std::string& trouble : writer_.troubles())
@@ -149,6 +194,7 @@ class Speaker {
   }
 
   const cli::SpeakerOptions& options_;
+  asio::any_io_executor executor_;
   NodeProcess node_;
   kube::Writer writer_;
   cluster::NodeStateWriter node_state_;
@@ -157,6 +203,7 @@ class Speaker {
   asio::steady_timer tell_;
   TimePoint told_at_{};
   bool is_synced_ = false;
+  std::size_t replayed_ = 0;  // sessions
 };
 
 }  // namespace

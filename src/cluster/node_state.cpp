@@ -58,7 +58,7 @@ Session session_of(const speaker::PeerSnapshot& peer, const plan::PeerOutcomes& 
   session.notification_sent = notification(peer.status.last_sent, peer.status.last_sent_at);
   session.notification_received =
       notification(peer.status.last_received, peer.status.last_received_at);
-  session.last_error = peer.status.last_error;
+  session.last_error = peer.transport_error.empty() ? peer.status.last_error : peer.transport_error;
   return session;
 }
 

@@ -96,6 +96,7 @@ struct PeerSpec {
   std::string password;       // TCP MD5 (RFC 2385); empty: none
   std::uint8_t ttl = 1;       // of what we send
   std::uint8_t min_ttl = 0;   // RFC 5082; 0: not checked
+  bool port_forward = false;  // what it sends to port 179 of ours arrives where we listen
   friend bool operator==(const PeerSpec&, const PeerSpec&) = default;
 };
 struct PeerWanted {

@@ -131,6 +131,7 @@ PeerSpec peer_spec(const View& view, const SessionGround& ground, const model::B
   spec.remote_port = peer.remote_port;
   spec.local_address = peer.local_address;
   spec.password = std::move(password);
+  spec.port_forward = peer.port_forward;
   set_ttl(spec, peer, kind);
   return spec;
 }

@@ -143,19 +143,21 @@ Result<std::string> password_of(const View& view, const model::BgpPeer& peer) {
 }
 
 // Fields that are taken in and do not act in this release: said, and the session runs.
-std::string warnings_of(const model::BgpPeer& peer) {
+std::string warnings_of(const SessionGround& ground, const model::BgpPeer& peer) {
   std::string text;
+  if (peer.port_forward && ground.conf->listen_port == 0)
+    text += "; transport.portForward leads nowhere: BgpConf.spec.listenPort is off";
   const auto warn = [&text](bool is_set, std::string_view field, std::string_view why) {
     if (is_set) text += fmt::format("; {}: {} {}", to_string(Reason::FieldIgnored), field, why);
   };
-  warn(peer.port_forward, "transport.portForward", "needs the cluster release (porter speaker)");
   warn(peer.extended_next_hop, "extendedNextHop", "is not negotiated by this release");
   warn(!peer.role.empty(), "role", "is not negotiated by this release");
   warn(peer.prefix_budget.has_value(), "prefixBudget", "is not enforced by this release");
   return text;
 }
 
-void describe_session(const View& view, const model::BgpPeer& peer, PeerOutcome& outcome) {
+void describe_session(const View& view, const SessionGround& ground, const model::BgpPeer& peer,
+                      PeerOutcome& outcome) {
   const auto session = view.sessions.find(peer.meta.name.name);
   const bool is_seen = session != view.sessions.end();
   if (is_seen && session->second.state == bgp::State::Established) {
@@ -172,7 +174,7 @@ void describe_session(const View& view, const model::BgpPeer& peer, PeerOutcome&
         "check the link to {} and its side of the session (our AS {}), or \"porter peers {}\"",
         neighbor_of(peer), to_string(outcome.spec->config.open.local_as), neighbor_of(peer));
   }
-  outcome.message += warnings_of(peer);
+  outcome.message += warnings_of(ground, peer);
 }
 
 }  // namespace
@@ -265,10 +267,10 @@ PeerOutcome plan_peer(const View& view, const SessionGround& ground, const model
   outcome.spec = peer_spec(view, ground, peer, std::move(*password));
   if (peer.admin_down) {
     outcome.reason = Reason::AdminDown;
-    outcome.message = "conf.adminDown keeps the session down" + warnings_of(peer);
+    outcome.message = "conf.adminDown keeps the session down" + warnings_of(ground, peer);
     return outcome;
   }
-  describe_session(view, peer, outcome);
+  describe_session(view, ground, peer, outcome);
   return outcome;
 }
 

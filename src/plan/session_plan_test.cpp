@@ -332,12 +332,21 @@ TEST_F(SessionPlanTest, TheConfThatCountsIsReadyAndOthersSayWhyNot) {
 }
 
 TEST_F(SessionPlanTest, FieldsWithoutEffectAreSaidAndTheSessionRuns) {
-  peer().port_forward = true;
+  peer().extended_next_hop = true;
   EXPECT_EQ(plan().message,
             "Idle towards 172.30.0.1, AS 65001; FieldIgnored: "
-            "transport.portForward needs the "
-            "cluster release (porter speaker)");
+            "extendedNextHop is not negotiated by this release");
   EXPECT_TRUE(plan().spec.has_value());
+}
+
+TEST_F(SessionPlanTest, PortForwardNeedsAPortToLeadTo) {
+  peer().port_forward = true;
+  EXPECT_TRUE(plan().spec->port_forward);
+  EXPECT_EQ(plan().message, "Idle towards 172.30.0.1, AS 65001");
+  view.bgp_confs["default"].listen_port = 0;
+  EXPECT_EQ(plan().message,
+            "Idle towards 172.30.0.1, AS 65001; transport.portForward leads nowhere: "
+            "BgpConf.spec.listenPort is off");
 }
 
 TEST_F(SessionPlanTest, WhatTheSessionSaysIsPassedOn) {

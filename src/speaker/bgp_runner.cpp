@@ -61,14 +61,24 @@ BgpRunner::BgpRunner(asio::any_io_executor executor, Options options, Hooks hook
       pace_{executor_, TimePoint::max()},
       tasks_{executor_} {
   if (!options_.restart_file.empty()) {
-    const auto routes = [this](std::size_t limit, const std::optional<Prefix>& after) {
-      return routes_behind(limit, after);
-    };
-    restart_file_.emplace(executor_, options_.restart_file, options_.boot_id, routes, hooks_.warn);
+    RestartFile::Sources sources{.routes =
+                                     [this](std::size_t limit, const std::optional<Prefix>& after) {
+                                       return routes_behind(limit, after);
+                                     },
+                                 .peers = [this] { return peers_to_keep(); }};
+    restart_file_.emplace(executor_, options_.restart_file, options_.boot_id, std::move(sources),
+                          hooks_.warn);
     restart_file_->start(tasks_);
   }
+  if (!options_.redirects.empty()) {
+    const auto set = [table = options_.redirects](const std::vector<io::Redirect>& redirects) {
+      return io::set_redirects(table, redirects);
+    };
+    port_forward_.emplace(executor_, set, hooks_.warn);
+    port_forward_->start(tasks_);
+  }
   std::vector<bgp::Nlri> told;
-  for (const auto& [prefix, paths] : std::exchange(options_.last_told, {})) {
+  for (const auto& [prefix, paths] : options_.last.routes) {
     for (const bgp::Path& path : paths)
       told.push_back({.id = path.id, .prefix = prefix});
   }
@@ -100,6 +110,7 @@ void BgpRunner::perform(const plan::Route& route) {
 }
 
 void BgpRunner::perform(const plan::ListenWanted& wanted) {
+  peers_changed_ = peers_changed_ || listen_ != wanted.value;
   listen_ = wanted.value;
   if (running_) listen();
 }
@@ -107,11 +118,14 @@ void BgpRunner::perform(const plan::ListenWanted& wanted) {
 void BgpRunner::perform(const plan::Planned& /*planned*/) {
   for (const Prefix& prefix : std::exchange(unconfirmed_, {}))
     rib_.withdraw(prefix);
+  for (const std::string& peer : std::exchange(unconfirmed_peers_, {}))
+    perform(plan::PeerWanted{.peer = peer, .value = std::nullopt});
   planned_ = true;
 }
 
 void BgpRunner::perform(const plan::PeerWanted& wanted) {
   rules_changed_ = true;
+  unconfirmed_peers_.erase(wanted.peer);
   if (wanted.value) {
     want(wanted.peer, *wanted.value);
     return;
@@ -122,6 +136,7 @@ void BgpRunner::perform(const plan::PeerWanted& wanted) {
     end(session, wanted.why);
   end(wanted.peer, wanted.why);
   wanted_.erase(known);
+  peers_changed_ = true;
   plan::SessionSeen gone;
   gone.peer = wanted.peer;
   gone.since = unix_now();
@@ -133,6 +148,7 @@ void BgpRunner::want(const std::string& peer, const plan::PeerSpec& spec) {
   const auto known = wanted_.find(peer);
   const bool is_new = known == wanted_.end();
   if (!is_new && known->second.spec == spec) return;
+  peers_changed_ = true;
   if (!is_new &&
       known->second.spec.neighbor_prefix.has_value() != spec.neighbor_prefix.has_value()) {
     for (const std::string& session : gate_.disallow(peer))
@@ -167,28 +183,65 @@ void BgpRunner::want(const std::string& peer, const plan::PeerSpec& spec) {
 // together.
 void BgpRunner::end_batch() {
   if (std::exchange(rules_changed_, false)) update_rules();
+  if (port_forward_) forward_ports();
   if (planned_ && !std::exchange(running_, true)) listen();
   if (!running_) return;
   for (const auto& [name, session] : sessions_) {
     if (!session->started) start(*session);
   }
-  // Who is new from here on knows nothing of an earlier run.
-  options_.restarting = bgp::Restarting::No;
-  told_before_.reset();
-  if (rib_.version() == told_version_) return;
-  told_version_ = rib_.version();
+  if (planned_) forget_last_run();
+  const bool routes_changed = std::exchange(told_version_, rib_.version()) != rib_.version();
+  const bool peers_changed = std::exchange(peers_changed_, false);
+  if (restart_file_ && (routes_changed || peers_changed)) restart_file_->changed();
+  if (!routes_changed) return;
   for (const auto& [name, session] : sessions_)
     session->runner.routes_changed();
-  if (restart_file_) restart_file_->changed();
 }
 
-void BgpRunner::replay(const RouteTable& routes) {
-  for (const auto& [prefix, paths] : routes) {
+// Who is new from here on knows nothing of an earlier run.
+void BgpRunner::forget_last_run() {
+  options_.restarting = bgp::Restarting::No;
+  options_.last = {};
+  told_before_.reset();
+}
+
+std::optional<std::chrono::seconds> BgpRunner::shortest_restart_time() const {
+  std::optional<std::chrono::seconds> shortest;
+  for (const auto& [name, spec] : options_.last.peers.peers) {
+    const std::chrono::seconds time{spec.config.open.restart_time.value_or(0)};
+    if (!shortest || time < *shortest) shortest = time;
+  }
+  return shortest;
+}
+
+std::size_t BgpRunner::replay() {
+  const RestartState last = std::exchange(options_.last, {});
+  if (running_ || last.peers.peers.empty()) return 0;
+  for (const auto& [name, spec] : last.peers.peers) {
+    want(name, spec);
+    unconfirmed_peers_.insert(name);
+  }
+  for (const auto& [prefix, paths] : last.routes) {
     rib_.set(prefix, paths);
     unconfirmed_.insert(prefix);
   }
-  if (!std::exchange(running_, true)) listen();
+  listen_ = last.peers.listen;
+  rules_changed_ = true;
+  running_ = true;
+  listen();
   end_batch();
+  return last.peers.peers.size();
+}
+
+RestartPeers BgpRunner::peers_to_keep() const {
+  RestartPeers kept;
+  if (options_.keep_peers == KeepPeers::No) return kept;
+  kept.listen = listen_;
+  for (const auto& [name, wanted] : wanted_) {
+    const bool may_keep = options_.keep_peers == KeepPeers::All || wanted.spec.password.empty();
+    if (may_keep) kept.peers.emplace(name, wanted.spec);
+  }
+  return kept;
 }
 
 void BgpRunner::listen() {
@@ -208,6 +261,21 @@ void BgpRunner::update_rules() {
     if (spec.min_ttl != 0) rules.ttl.push_back({.source = from, .min_ttl = spec.min_ttl});
   }
   listener_.set_rules(std::move(rules));
+}
+
+void BgpRunner::forward_ports() {
+  std::vector<io::Redirect> redirects;
+  const std::uint16_t port = listen_ ? listen_->port : 0;
+  for (const auto& [name, wanted] : wanted_) {
+    const plan::PeerSpec& spec = wanted.spec;
+    if (!spec.port_forward || port == 0 || port == PortForward::kBgp) continue;
+    redirects.push_back(
+        {.source = spec.neighbor_prefix ? *spec.neighbor_prefix : Prefix::host(spec.neighbor),
+         .interface = spec.zone,
+         .from = PortForward::kBgp,
+         .to = port});
+  }
+  port_forward_->want(std::move(redirects));
 }
 
 void BgpRunner::admit(io::Tcp::socket socket) {
@@ -313,6 +381,7 @@ io::Task<> BgpRunner::stop(Farewell farewell) {
   if (restart_file_ && farewell == Farewell::Restart) {
     [[maybe_unused]] const Result<void> saved = restart_file_->save();  // a failure was said
   }
+  if (port_forward_) port_forward_->want({});
   co_await listener_.stop();
   while (!sessions_.empty()) {
     Session& session = *sessions_.begin()->second;

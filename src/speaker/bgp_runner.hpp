@@ -19,6 +19,7 @@
 #include "io/tcp.hpp"
 #include "plan/fact.hpp"
 #include "speaker/listener.hpp"
+#include "speaker/port_forward.hpp"
 #include "speaker/restart_file.hpp"
 #include "speaker/snapshot.hpp"
 
@@ -34,7 +35,8 @@
 //
 // PeerRunner: moves bytes and time for one Peer. There is one for every neighbour, also for each
 // that came out of a neighbour prefix. Listener: the listening sockets, with TCP MD5 keys (RFC
-// 2385) and TTL rules (RFC 5082) by neighbour. RestartFile: what makes a restart of the process
+// 2385) and TTL rules (RFC 5082) by neighbour. PortForward: who dials 179
+// reaches us where we listen elsewhere. RestartFile: what makes a restart of the process
 // none for the traffic (RFC 4724).
 //
 // Everything runs on the one thread of logic and is owned by BgpRunner; decisions are bgp's.
@@ -52,13 +54,18 @@ class BgpRunner {
     std::function<void(plan::SessionSeen)> session_seen;
     std::function<void(const std::string& warning)> warn;
   };
+  // In the restart file, for replay(). Unsigned: but those with a password, which must not lie on a
+  // disk.
+  enum class KeepPeers : std::uint8_t { No, Unsigned, All };
   struct Options {
     std::filesystem::path restart_file;  // empty: none is kept
+    std::string redirects;               // table of the packet filter that is ours; empty: none
     std::string boot_id;                 // goes into it
+    KeepPeers keep_peers = KeepPeers::No;
     // The last run ended in this boot, and its routes were found: the first OPEN of each Peer says
     // so.
     bgp::Restarting restarting = bgp::Restarting::No;
-    RouteTable last_told;  // these routes
+    RestartState last;  // these routes, and the sessions they were told in
   };
   enum class Farewell : std::uint8_t {
     Restart,  // we are back in a moment: no NOTIFICATION where graceful restart was negotiated
@@ -73,9 +80,13 @@ class BgpRunner {
   // In order; Changes that are somebody else's are passed over. Peers hear of new routes once per
   // batch.
   void apply(std::span<const plan::Change> changes);
-  // In place of a plan that cannot be made for now: these routes go out, and End-of-RIB behind
-  // them. What a later plan does not confirm is withdrawn with its Planned.
-  void replay(const RouteTable& routes);
+  // In place of a plan that cannot be made for now: what Options::last says is run and told, and
+  // End-of-RIB sent behind it. What a later plan does not confirm is ended and withdrawn with its
+  // Planned. The number of sessions; none: there is nothing to go by, and nobody is dialled.
+  std::size_t replay();
+  // So long the routers keep what they were told, and wait for the sessions that replay() would
+  // run; none: there are none.
+  [[nodiscard]] std::optional<std::chrono::seconds> shortest_restart_time() const;
   // Bounded in time: kFarewellWithin. Awaited before the BgpRunner is destroyed.
   io::Task<> stop(Farewell farewell);
 
@@ -121,6 +132,7 @@ class BgpRunner {
   void end_batch();
   void listen();
   void update_rules();
+  void forward_ports();
   void admit(io::Tcp::socket socket);
   void refuse(io::Tcp::socket& socket, const bgp::Gate::Arrival& arrival,
               const bgp::Gate::Refused& refused);
@@ -132,6 +144,8 @@ class BgpRunner {
   void closed(Session& session);
   [[nodiscard]] std::vector<plan::Route> routes_behind(std::size_t limit,
                                                        const std::optional<Prefix>& after) const;
+  [[nodiscard]] RestartPeers peers_to_keep() const;
+  void forget_last_run();
 
   void state_changed(Session& session, const bgp::StateChanged& change);
   void moved(Session& session);
@@ -148,6 +162,7 @@ class BgpRunner {
   bgp::Gate gate_;
   Listener listener_;
   std::optional<RestartFile> restart_file_;
+  std::optional<PortForward> port_forward_;
   std::shared_ptr<const std::vector<bgp::Nlri>> told_before_;  // by the last run, in this boot
   io::Md5Counters md5_before_;
 
@@ -155,11 +170,13 @@ class BgpRunner {
   std::map<std::string, std::unique_ptr<Session>> sessions_;  // by name of the session
   std::list<std::unique_ptr<Session>> retired_;  // until their last NOTIFICATION is out
   std::optional<plan::ListenSpec> listen_;
-  std::set<Prefix> unconfirmed_;    // replayed, and not planned yet
-  std::uint64_t told_version_ = 0;  // of the Rib
+  std::set<Prefix> unconfirmed_;             // replayed, and not planned yet
+  std::set<std::string> unconfirmed_peers_;  // likewise
+  std::uint64_t told_version_ = 0;           // of the Rib
   bool planned_ = false;
   bool running_ = false;  // planned or replayed, once
   bool rules_changed_ = false;
+  bool peers_changed_ = false;  // since the restart file was told
 
   io::asio::steady_timer pace_;
   TimePoint last_told_{};

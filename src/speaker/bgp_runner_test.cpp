@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "speaker/bgp_runner_test.hpp"
 
+#include <filesystem>
+#include <unistd.h>
+
 namespace porter::speaker {
 namespace {
 
@@ -191,20 +194,110 @@ TEST_F(BgpRunnerTest, ARestartIsSilentWhereItWasNegotiatedAndKeepsTheRoutes) {
       [&] { return !b.runner.holds(prefix("192.0.2.1/32")); }));  // End-of-RIB ends what is stale
 }
 
+// The last run of `a` towards `b`, as its restart file has it: two routes, and who else is named.
+RestartState last_run(const Speaker& a, const Speaker& b) {
+  RestartState last;
+  last.peers.listen = plan::ListenSpec{.port = a.port, .addresses = {a.address}};
+  last.peers.peers["b"] = spec(a.address, b.address, b.port, 65001, 65002);
+  for (const char* to : {"192.0.2.1/32", "192.0.2.2/32"})
+    last.routes[prefix(to)] = route(to, {"10.0.0.1"}).paths;
+  return last;
+}
+
 TEST_F(BgpRunnerTest, WhatIsReplayedGoesOutAndWhatAPlanDoesNotConfirmIsWithdrawn) {
-  Speaker& a = speaker(1);
   Speaker& b = speaker(2);
-  introduce(a, b);
-  RouteTable routes;
-  routes[prefix("192.0.2.1/32")] = route("192.0.2.1/32", {"10.0.0.1"}).paths;
-  routes[prefix("192.0.2.2/32")] = route("192.0.2.2/32", {"10.0.0.1"}).paths;
-  a.runner.replay(routes);
+  Speaker& silent = speaker(1);  // its port is ours
+  BgpRunner::Options options;
+  options.restarting = bgp::Restarting::Yes;
+  options.last = last_run(silent, b);
+  options.last.peers.peers["old"] = spec(silent.address, v4(9), 179, 65001, 65009);
+  Speaker& a = speaker_on(silent.address, silent.port, options);
+  b.want("a", spec(b.address, a.address, a.port, 65002, 65001));
   b.listen_and_run();
+  EXPECT_TRUE(a.runner.peers().empty());  // a file alone dials nobody
+  EXPECT_EQ(a.runner.replay(), 2U);
   ASSERT_TRUE(run_until([&] { return b.peer("a").received_v4 == 2; }));
+  ASSERT_TRUE(run_until([&] { return a.peer("b").status.end_of_rib_sent_v4; }));
+
   a.announce(route("192.0.2.2/32", {"10.0.0.1"}));
+  a.want("b", spec(a.address, b.address, b.port, 65001, 65002));
   a.listen_and_run();
   EXPECT_TRUE(run_until([&] { return !b.runner.holds(prefix("192.0.2.1/32")); }));
   EXPECT_TRUE(b.runner.holds(prefix("192.0.2.2/32")));
+  ASSERT_EQ(a.runner.peers().size(), 1U);  // "old" is not in the plan
+  EXPECT_EQ(a.peer("b").status.flaps, 0U);
+  EXPECT_EQ(b.peer("a").status.flaps, 0U);
+}
+
+TEST_F(BgpRunnerTest, AReplayComesTooLateBehindAPlan) {
+  Speaker& b = speaker(2);
+  Speaker& silent = speaker(1);
+  BgpRunner::Options options;
+  options.last = last_run(silent, b);
+  Speaker& a = speaker_on(silent.address, silent.port, options);
+  a.listen_and_run();
+  EXPECT_EQ(a.runner.replay(), 0U);
+  EXPECT_TRUE(a.runner.peers().empty());
+  EXPECT_EQ(a.runner.rib().size(), 0U);
+}
+
+TEST_F(BgpRunnerTest, TheRoutersPatienceIsTheShortestRestartTime) {
+  Speaker& b = speaker(2);
+  Speaker& silent = speaker(1);
+  EXPECT_EQ(silent.runner.shortest_restart_time(), std::nullopt);
+  BgpRunner::Options options;
+  options.last = last_run(silent, b);
+  options.last.peers.peers["b"].config.open.restart_time = 60;
+  options.last.peers.peers["c"] = options.last.peers.peers["b"];
+  options.last.peers.peers["c"].config.open.restart_time = 20;
+  EXPECT_EQ(speaker_on(silent.address, silent.port, options).runner.shortest_restart_time(),
+            std::chrono::seconds{20});
+}
+
+// What the restart file of a runner says once it has stopped for a restart.
+class BgpRunnerRestartFile : public Room {
+ protected:
+  RestartState kept_by(BgpRunner::KeepPeers keep) {
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / ("porter-kept-" + std::to_string(::getpid()));
+    BgpRunner::Options options;
+    options.restart_file = file;
+    options.boot_id = "boot";
+    options.keep_peers = keep;
+    Speaker& a = speaker(1, options);
+    plan::PeerSpec open = spec(a.address, v4(2), 179, 65001, 65002);
+    plan::PeerSpec sealed = spec(a.address, v4(3), 179, 65001, 65003);
+    sealed.password = "secret";
+    a.want("open", open);
+    a.want("sealed", sealed);
+    a.announce(route("192.0.2.1/32", {"10.0.0.1"}));
+    a.listen_and_run();
+    stop(a, BgpRunner::Farewell::Restart);
+    Result<RestartState> state = load_restart_file(file, "boot");
+    EXPECT_TRUE(state.has_value());
+    std::filesystem::remove(file);
+    return state ? *state : RestartState{};
+  }
+};
+
+TEST_F(BgpRunnerRestartFile, HoldsTheSessionsAndWhereToListen) {
+  const RestartState state = kept_by(BgpRunner::KeepPeers::All);
+  EXPECT_EQ(state.routes.size(), 1U);
+  EXPECT_TRUE(state.peers.listen.has_value());
+  ASSERT_EQ(state.peers.peers.size(), 2U);
+  EXPECT_EQ(state.peers.peers.at("sealed").password, "secret");
+}
+
+TEST_F(BgpRunnerRestartFile, LeavesOutWhoHasAPasswordWhereItWouldLieOnADisk) {
+  const RestartState state = kept_by(BgpRunner::KeepPeers::Unsigned);
+  ASSERT_EQ(state.peers.peers.size(), 1U);
+  EXPECT_TRUE(state.peers.peers.contains("open"));
+}
+
+TEST_F(BgpRunnerRestartFile, HoldsRoutesAloneWhereNobodyWillReplayIt) {
+  const RestartState state = kept_by(BgpRunner::KeepPeers::No);
+  EXPECT_EQ(state.routes.size(), 1U);
+  EXPECT_EQ(state.peers, RestartPeers{});
 }
 
 TEST_F(BgpRunnerTest, APeerOutOfAPrefixGetsASessionOfItsOwnAndLeavesNothing) {

@@ -15,7 +15,8 @@ using io::kAwait;
 // What the driver itself needs to know of a changed spec: who is at the other end, and from where.
 bool same_ends(const plan::PeerSpec& left, const plan::PeerSpec& right) {
   return left.neighbor == right.neighbor && left.zone == right.zone &&
-         left.remote_port == right.remote_port && left.local_address == right.local_address;
+         left.remote_port == right.remote_port && left.local_address == right.local_address &&
+         left.port_forward == right.port_forward;
 }
 
 }  // namespace

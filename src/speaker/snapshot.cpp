@@ -57,6 +57,9 @@ std::vector<PeerSnapshot> BgpRunner::peers() const {
     snapshot.octets_sent = session->runner.octets_sent();
     snapshot.octets_received = session->runner.octets_received();
     snapshot.transport_error = session->runner.transport_error();
+    if (snapshot.transport_error.empty() && spec.port_forward && port_forward_ &&
+        !port_forward_->error().empty())
+      snapshot.transport_error = "portForward: " + port_forward_->error();
     all.push_back(std::move(snapshot));
   }
   return all;

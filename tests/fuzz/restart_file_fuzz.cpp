@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <boost/crc.hpp>
 
-#include "speaker/restart_file.hpp"
+#include "speaker/restart_state.hpp"
 
 namespace {
 
@@ -11,10 +11,10 @@ using namespace porter::speaker;  // NOLINT(google-build-using-namespace)
 constexpr std::string_view kBoot = "boot";
 
 void look_into(Bytes file) {
-  const Result<RouteTable> routes = decode_restart_file(file, kBoot);
-  if (!routes) return;
-  const std::vector<std::uint8_t> again = encode_restart_file(*routes, kBoot);
-  if (decode_restart_file(again, kBoot) != *routes) __builtin_trap();
+  const Result<RestartState> state = decode_restart_file(file, kBoot);
+  if (!state) return;
+  const std::vector<std::uint8_t> again = encode_restart_file(*state, kBoot);
+  if (decode_restart_file(again, kBoot) != *state) __builtin_trap();
 }
 
 }  // namespace

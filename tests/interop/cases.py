@@ -94,6 +94,29 @@ class Cases:
         self.wait_hops("198.51.100.0/32", *HOPS)
         self.assertEqual(self.session()["direction"], "Inbound")
 
+    def redirects(self):
+        """Porter's table in n1's packet filter; "" where there is none."""
+        done = self.lab.nodes[0].exec("nft", "list", "table", "inet", "porter", check=False)
+        return done.stdout if done.returncode == 0 else ""
+
+    def test_port_forward_lets_in_a_router_that_dials_nothing_but_179(self):
+        waits = {"passiveMode": True}
+        self.start(router={"port": 179}, peer={"transport": {**waits, "portForward": True}})
+        self.wait_hops("198.51.100.0/32", *HOPS)
+        self.assertEqual(self.session()["local"], "172.30.0.11:17900")
+        self.assertRegex(" ".join(self.redirects().split()), "ip saddr 172.30.0.1 fib daddr type local tcp dport 179 dnat (ip )?to :17900")
+        dial = "import socket; socket.create_connection(('172.30.0.11', 179), 5)"
+        self.assertIn("refused", self.lab.nodes[1].exec(sys.executable, "-c", dial, check=False).stderr)
+        self.porter.kill()
+        self.assertNotEqual(self.redirects(), "")
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", transport=waits))
+        self.porter.start()
+        self.wait("what the crash left is gone", lambda: self.redirects() == "")
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", transport={**waits, "portForward": True}))
+        self.wait("the redirect is there again", self.redirects)
+        self.porter.stop()
+        self.assertEqual(self.redirects(), "")
+
     def test_a_passive_router_is_dialled(self):
         self.start(router={"passive": True})
         self.wait_hops("198.51.100.0/32", *HOPS)

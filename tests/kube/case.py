@@ -61,12 +61,12 @@ class KubeCase(unittest.TestCase):
             print(f"{self.id()}: what Porter said last\n{self.lab.logs()}", flush=True)
 
     # Porter with one peer, two pools, everything running.
-    def begin(self, controllers=1, speakers=True, proxy=None, peer=None, **settings):
+    def begin(self, controllers=1, speakers=True, proxy=None, peer=None, state=None, **settings):
         self.api.put(conf(**settings), porter.peer("router", "172.30.0.1", **(peer or {})),
                      porter.eip("lan", LAN), porter.eip("lan6", LAN6))
         self.lab.start_controllers(controllers, proxy=proxy)
         if speakers:
-            self.lab.start_speakers(proxy=proxy)
+            self.lab.start_speakers(proxy=proxy, state=state)
             for node in self.lab.nodes:
                 self.router.wait_established(self.lab.address(node))
 

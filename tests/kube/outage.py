@@ -33,22 +33,6 @@ class Outage(OutageCase):
         self.wait_hops(f"{SECOND}/32", [], seconds=60)
         self.assertEqual([line for line in self.monitor() if f"{FIRST} " in line], [])
 
-    def test_a_speaker_restarted_without_the_api_server_loses_no_route(self):
-        self.settle()
-        self.lab.cluster.kill("kube-apiserver")
-        self.addCleanup(lambda: "kube-apiserver" in self.lab.cluster.processes or self.lab.cluster.restart())
-        for speaker in self.lab.speakers.values():
-            self.assertEqual(speaker.stop(), 0)
-            speaker.start()
-        for node in self.lab.nodes:
-            self.router.wait_established(self.lab.address(node))
-        self.stay(10)
-        self.lab.cluster.spawn("kube-apiserver")
-        self.lab.cluster.wait_ready()
-        changed = [line for line in self.monitor() if f"{FIRST} " in line and line.startswith("Deleted")]
-        self.assertEqual(changed, [])
-        self.lab.add_service("next")
-        self.wait_hops(f"{SECOND}/32", self.hops(), seconds=60)
 
     def test_a_refused_connection_changes_nothing(self):
         proxy = self.lab.proxy()

@@ -10,9 +10,9 @@ FIRST, SECOND = "198.51.100.0", "198.51.100.1"
 class OutageCase(KubeCase):
     limit = 240
 
-    def settle(self, proxy=None):
+    def settle(self, proxy=None, **how):
         """Everything runs, one Service is announced."""
-        self.begin(proxy=proxy)
+        self.begin(proxy=proxy, **how)
         self.lab.add_service("web")
         self.wait_hops(f"{FIRST}/32", self.hops())
         self.monitor = self.watch_routes()

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "speaker/restart_state.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <boost/crc.hpp>
+#include <fmt/format.h>
+
+#include "speaker/restart_peer.hpp"
+
+namespace porter::speaker {
+namespace {
+
+constexpr std::string_view kMagic = "PORTERR1";
+constexpr std::uint8_t kEnd = 0;
+constexpr std::uint8_t kRoute = 1;
+constexpr std::uint8_t kListen = 2;
+constexpr std::uint8_t kPeer = 3;
+constexpr std::size_t kTrailer = 9;  // kEnd, count, checksum
+
+enum Flag : std::uint8_t { Own = 1, OwnAddress = 2, NextHopV6 = 4, HasMed = 8 };
+constexpr std::uint8_t kKnownFlags = Own | OwnAddress | NextHopV6 | HasMed;
+
+void put_octets(Bytes octets, std::vector<std::uint8_t>& out) {
+  out.insert(out.end(), octets.begin(), octets.end());
+}
+
+template <class T, class Range>
+T counted(const Range& range) {
+  return static_cast<T>(std::min<std::size_t>(range.size(), std::numeric_limits<T>::max()));
+}
+
+void encode_path(const bgp::Path& path, std::vector<std::uint8_t>& out) {
+  ByteWriter writer{out};
+  unsigned flags = 0;
+  if (path.own) flags |= Own;
+  if (path.own_address) flags |= OwnAddress;
+  if (path.next_hop.is_v6()) flags |= NextHopV6;
+  if (path.attributes.med) flags |= HasMed;
+  writer.put(static_cast<std::uint8_t>(flags));
+  writer.put(path.id);
+  put_octets(path.next_hop.octets(), out);
+  if (path.attributes.med) writer.put(*path.attributes.med);
+  writer.put(path.attributes.local_pref);
+  writer.put(path.attributes.prepend);
+  const auto communities = counted<std::uint16_t>(path.attributes.communities);
+  writer.put(communities);
+  for (std::size_t i = 0; i < communities; ++i)
+    writer.put(path.attributes.communities[i]);
+}
+
+std::optional<Address> take_address(ByteReader& in, bool v6) {
+  const Bytes octets = in.take_bytes(v6 ? 16 : 4);
+  if (octets.empty()) return std::nullopt;
+  if (!v6) return Address::v4(octets.first<4>());
+  Address::Octets whole{};
+  std::ranges::copy(octets, whole.begin());
+  return Address::v6(whole);
+}
+
+std::optional<bgp::Path> decode_path(ByteReader& in) {
+  const auto flags = in.take<std::uint8_t>();
+  if ((flags & ~kKnownFlags) != 0) return std::nullopt;
+  bgp::Path path;
+  path.id = in.take<std::uint32_t>();
+  const std::optional<Address> next_hop = take_address(in, (flags & NextHopV6) != 0);
+  if (!next_hop) return std::nullopt;
+  path.next_hop = *next_hop;
+  path.own = (flags & Own) != 0;
+  path.own_address = (flags & OwnAddress) != 0;
+  if ((flags & HasMed) != 0) path.attributes.med = in.take<std::uint32_t>();
+  path.attributes.local_pref = in.take<std::uint32_t>();
+  path.attributes.prepend = in.take<std::uint8_t>();
+  const auto communities = in.take<std::uint16_t>();
+  for (std::size_t i = 0; i < communities && in.ok(); ++i) {
+    path.attributes.communities.push_back(in.take<std::uint32_t>());
+  }
+  if (!in.ok()) return std::nullopt;
+  return path;
+}
+
+bool decode_route(ByteReader& in, RouteTable& routes) {
+  const auto family = in.take<std::uint8_t>();
+  const auto length = in.take<std::uint8_t>();
+  if (family != 4 && family != 6) return false;
+  const std::optional<Address> address = take_address(in, family == 6);
+  if (!address || length > bits_of(address->family())) return false;
+  const Prefix prefix{*address, length};
+  std::vector<bgp::Path> paths;
+  const auto count = in.take<std::uint16_t>();
+  for (std::size_t i = 0; i < count; ++i) {
+    std::optional<bgp::Path> path = decode_path(in);
+    if (!path) return false;
+    paths.push_back(std::move(*path));
+  }
+  return in.ok() && prefix.address() == *address && routes.emplace(prefix, std::move(paths)).second;
+}
+
+Failure<> harmed(std::string_view how) {
+  return fail(Errc::Invalid, fmt::format("not a whole restart file: {}", how));
+}
+
+// A record says how long it is, and in which layout.
+void put_record(std::uint8_t tag, Bytes fields, std::vector<std::uint8_t>& out) {
+  ByteWriter writer{out};
+  writer.put(tag);
+  writer.put(kPeerLayout);
+  writer.put(static_cast<std::uint32_t>(fields.size()));
+  put_octets(fields, out);
+}
+
+bool decode_record(std::uint8_t tag, ByteReader& in, RestartPeers& peers) {
+  const auto layout = in.take<std::uint8_t>();
+  const Bytes fields = in.take_bytes(in.take<std::uint32_t>());
+  if (!in.ok()) return false;
+  if (layout != kPeerLayout) return true;  // of another release: passed over
+  if (tag == kListen) {
+    if (peers.listen) return false;
+    peers.listen = take_listen(fields);
+    return peers.listen.has_value();
+  }
+  std::optional<NamedPeer> peer = take_peer(fields);
+  return peer && peers.peers.emplace(std::move(peer->name), std::move(peer->spec)).second;
+}
+
+}  // namespace
+
+void put_restart_header(std::string_view boot_id, std::vector<std::uint8_t>& out) {
+  out.insert(out.end(), kMagic.begin(), kMagic.end());
+  const std::string_view id = boot_id.substr(0, std::numeric_limits<std::uint8_t>::max());
+  out.push_back(static_cast<std::uint8_t>(id.size()));
+  out.insert(out.end(), id.begin(), id.end());
+}
+
+void put_restart_peers(const RestartPeers& peers, std::vector<std::uint8_t>& out) {
+  std::vector<std::uint8_t> fields;
+  if (peers.listen) {
+    put_listen(*peers.listen, fields);
+    put_record(kListen, fields, out);
+  }
+  for (const auto& [name, spec] : peers.peers) {
+    fields.clear();
+    put_peer(name, spec, fields);
+    put_record(kPeer, fields, out);
+  }
+}
+
+void put_restart_route(const Prefix& prefix, const std::vector<bgp::Path>& paths,
+                       std::vector<std::uint8_t>& out) {
+  ByteWriter writer{out};
+  writer.put(kRoute);
+  writer.put(static_cast<std::uint8_t>(prefix.family() == Family::V4 ? 4 : 6));
+  writer.put(static_cast<std::uint8_t>(prefix.length()));
+  put_octets(prefix.address().octets(), out);
+  const auto count = counted<std::uint16_t>(paths);
+  writer.put(count);
+  for (std::size_t i = 0; i < count; ++i)
+    encode_path(paths[i], out);
+}
+
+void put_restart_end(std::uint32_t routes, std::vector<std::uint8_t>& out) {
+  ByteWriter writer{out};
+  writer.put(kEnd);
+  writer.put(routes);
+}
+
+std::vector<std::uint8_t> encode_restart_file(const RestartState& state, std::string_view boot_id) {
+  std::vector<std::uint8_t> out;
+  put_restart_header(boot_id, out);
+  put_restart_peers(state.peers, out);
+  for (const auto& [prefix, paths] : state.routes)
+    put_restart_route(prefix, paths, out);
+  put_restart_end(static_cast<std::uint32_t>(state.routes.size()), out);
+  boost::crc_32_type checksum;
+  checksum.process_bytes(out.data(), out.size());
+  ByteWriter{out}.put(static_cast<std::uint32_t>(checksum.checksum()));
+  return out;
+}
+
+Result<RestartState> decode_restart_file(Bytes file, std::string_view boot_id) {
+  ByteReader in{file};
+  const Bytes magic = in.take_bytes(kMagic.size());
+  const Bytes id = in.take_bytes(in.take<std::uint8_t>());
+  if (!in.ok() || in.remaining() < kTrailer || !std::ranges::equal(magic, kMagic))
+    return harmed("no header");
+  boost::crc_32_type checksum;
+  checksum.process_bytes(file.data(), file.size() - 4);
+  ByteReader trailer{file.last(4)};
+  if (checksum.checksum() != trailer.take<std::uint32_t>())
+    return harmed("checksum does not match");
+  if (!std::ranges::equal(id, boot_id))
+    return fail(Errc::Conflict, "written before the last boot of this node");
+  RestartState state;
+  for (;;) {
+    const auto tag = in.take<std::uint8_t>();
+    if (tag == kEnd) break;
+    const bool is_whole = tag == kRoute                    ? decode_route(in, state.routes)
+                          : tag == kListen || tag == kPeer ? decode_record(tag, in, state.peers)
+                                                           : false;
+    if (!is_whole)
+      return harmed(fmt::format("behind {} peers and {} routes", state.peers.peers.size(),
+                                state.routes.size()));
+  }
+  if (in.take<std::uint32_t>() != state.routes.size() || in.remaining() != 4)
+    return harmed("count does not match");
+  return state;
+}
+
+}  // namespace porter::speaker
