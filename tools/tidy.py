@@ -51,8 +51,9 @@ def checks():
 
 
 def tidy(build, path):
-    # A test that takes the value of an empty optional fails, which is what it is for.
-    test = ["--checks=-bugprone-unchecked-optional-access"] if path.stem.endswith("_test") else []
+    # A test that takes the value of an empty optional fails, which is what it is for. The static analyzer takes
+    # most of the time, and looks for what a test finds by running under sanitizers.
+    test = ["--checks=-bugprone-unchecked-optional-access,-clang-analyzer-*"] if path.stem.endswith("_test") else []
     done = subprocess.run(["clang-tidy-19", "-p", build, "--quiet", *test, str(path)], capture_output=True, text=True)
     said = [line for line in (done.stdout + done.stderr).splitlines() if not NOISE.search(line)]
     return done.returncode == 0, "\n".join(said)
