@@ -71,6 +71,7 @@ class Uninstall(KubeCase):
         self.api.delete("Eip", "lan")  # nobody is left who would let it go
         self.kubectl("delete", "-f", "deploy/rbac.yaml", "--ignore-not-found", "--wait=false")
         self.kubectl("delete", "crd", f"bgppeers.{porter.API}")
+        self.kubectl("delete", "crd", f"eips.{porter.API}", "--wait=false")  # waits for the Eip, which waits for nobody
         status, said, errors = self.uninstall("--yes")
         self.assertEqual((status, errors), (0, ""), said)
         self.assertEqual(self.left(), [])
