@@ -10,9 +10,11 @@ import dataclasses
 import json
 import re
 import ssl
+import struct
 import threading
 import time
 import urllib.parse
+from socket import SO_LINGER, SOL_SOCKET
 
 from .space import Failure
 
@@ -61,6 +63,14 @@ class Request:
 
     def header(self, name):
         return next((value for key, value in self.headers if key.lower() == name), "")
+
+
+def reset(writer):
+    """Ends a connection so that the other side sees an error (RST), never an end (FIN) that might be meant."""
+    socket = writer.get_extra_info("socket")
+    if socket is not None and socket.fileno() >= 0:
+        socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def is_collection(path):
@@ -131,7 +141,7 @@ class ApiProxy:
 
     def cut_watches(self, path=""):
         """The connections are gone at once, without a last word. How many is returned."""
-        return self._on_watches(lambda w: w.writer.transport.abort(), path)
+        return self._on_watches(lambda w: reset(w.writer), path)
 
     def end_watches(self, path=""):
         """An orderly end of the answer, as the server makes one after its timeout."""
@@ -152,7 +162,7 @@ class ApiProxy:
         """Every connection, idle ones too."""
         async def act():
             for writer in list(self.connections):
-                writer.transport.abort()
+                reset(writer)
         self._await(act())
 
     def refuse(self, refusing=True):

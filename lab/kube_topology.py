@@ -108,6 +108,13 @@ class Speaker(Command):
     def json(self, *words):
         return json.loads(self.ask(*words, "-o", "json").stdout)
 
+    def fetch(self, path):
+        """(HTTP status, text) of one of its pages; (0, "") where nobody answers."""
+        done = self.host.exec("curl", "-s", "-m", "5", "-w", "\n%{http_code}", "--unix-socket", self.socket, f"http://porter{path}",
+                              check=False)
+        text, _, status = done.stdout.rpartition("\n")
+        return int(status or 0), text
+
     def answers(self):
         return self.check() and self.ask("status", check=False).returncode == 0
 

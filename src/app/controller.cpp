@@ -20,6 +20,7 @@
 #include "app/node_process.hpp"
 #include "app/traffic.hpp"
 #include "cluster/recorder.hpp"
+#include "cluster/rights.hpp"
 #include "io/http_server.hpp"
 #include "kube/election_driver.hpp"
 #include "kube/events.hpp"
@@ -199,6 +200,8 @@ class Controller {
                    .lost = [this](const std::string&) { leads(false); },
                    .leader = {},
                    .trouble = {}}},
+        rights_{executor, client, options.cluster.ns,
+                cluster::rights_of(cluster::delivered_roles(), "porter-controller")},
         http_{executor, tasks_,
               [this](const io::HttpRequest& request) { return answer(request); }} {}
 
@@ -213,6 +216,7 @@ class Controller {
 
   io::Task<> serve(asio::signal_set& signals) {
     tasks_.spawn(rule());
+    tasks_.spawn(rights_.follow());
     election_.start();
     const auto [error, number] = co_await signals.async_wait(io::kAwait);
     log::info("porter", "stopping", {{"signal", number}});
@@ -256,7 +260,7 @@ class Controller {
 
   // Readiness waits for neither lists nor leadership (api.md 7): a standby is ready.
   [[nodiscard]] std::vector<std::string> troubles() const {
-    std::vector<std::string> all;
+    std::vector<std::string> all = rights_.troubles();
     if (!election_.trouble().empty()) all.push_back(election_.trouble());
     if (!term_) return all;
     for (std::string& trouble : term_->troubles())
@@ -317,6 +321,7 @@ class Controller {
   bool ending_ = false;
   kube::ElectionDriver election_;
   std::optional<Term> term_;
+  cluster::Rights rights_;
   io::HttpServer http_;
   std::int64_t unix_started_ = unix_now();
   std::map<std::string, std::uint64_t> assign_failures_;  // by reason

@@ -227,6 +227,10 @@ io::Task<> NodeProcess::watch_the_loop() {
 io::HttpResponse NodeProcess::answer(const io::HttpRequest& request) {
   counters_.http_refused = http_.refused();
   counters_.log_lines_dropped = output_.dropped();
+  if (request.path == "/readyz" && hooks_.unready) {
+    const std::string why = hooks_.unready();
+    if (!why.empty()) return {.status = 503, .body = why + '\n'};
+  }
   return api_.answer(request);
 }
 

@@ -40,6 +40,7 @@ class NodeProcess {
     std::function<std::vector<local::Trouble>()> troubles;
     std::function<void()> session_moved{};      // a session changed; may be empty
     std::function<local::Traffic()> traffic{};  // empty: there is no API server
+    std::function<std::string()> unready{};     // what else /readyz waits for; may be empty
   };
 
   NodeProcess(io::asio::any_io_executor executor, plan::Identity identity, Options options,

@@ -10,11 +10,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/cluster_access.hpp"
 #include "app/node_process.hpp"
 #include "app/traffic.hpp"
 #include "cluster/node_state.hpp"
+#include "cluster/rights.hpp"
 #include "cluster/secrets.hpp"
 #include "cluster/source.hpp"
 
@@ -79,11 +81,14 @@ class Speaker {
               {.record = [](const plan::Changes&) { return std::vector<plan::Fact>{}; },
                .troubles = [this] { return troubles(); },
                .session_moved = [this] { tell_soon(); },
-               .traffic = [this, &client] { return traffic_of(client, &writer_, &source_); }}},
+               .traffic = [this, &client] { return traffic_of(client, &writer_, &source_); },
+               .unready = [this] { return unready(); }}},
         writer_{executor, client, {}, {}},
         node_state_{writer_, options.node},
         secrets_{executor, client, options.cluster.ns,
                  [this](plan::Fact fact) { take(std::move(fact)); }},
+        rights_{executor, client, options.cluster.ns,
+                cluster::rights_of(cluster::delivered_roles(), "porter-speaker")},
         source_{executor,      client,
                 kinds(),       cluster::Source::Statuses::LeftOut,
                 jitter_seed(), [this](plan::Fact fact) { take(std::move(fact)); }},
@@ -98,6 +103,7 @@ class Speaker {
     writer_.start();
     node_.start();
     node_.tasks().spawn(secrets_.follow());
+    node_.tasks().spawn(rights_.follow());
     node_.tasks().spawn(tell_state());
     node_.tasks().spawn(replay_if_nobody_answers());
     source_.start();
@@ -190,7 +196,14 @@ class Speaker {
     for (const std::string& trouble : writer_.troubles())
       add("write", trouble);
     add("secrets", secrets_.trouble());
+    for (const std::string& trouble : rights_.troubles())
+      add("rights", trouble);
     return all;
+  }
+
+  // A right that is missing; whoever cannot list something never gets ready for another reason.
+  [[nodiscard]] std::string unready() const {
+    return fmt::format("{}", fmt::join(rights_.troubles(), "\n"));
   }
 
   const cli::SpeakerOptions& options_;
@@ -199,6 +212,7 @@ class Speaker {
   kube::Writer writer_;
   cluster::NodeStateWriter node_state_;
   cluster::Secrets secrets_;
+  cluster::Rights rights_;
   cluster::Source source_;
   asio::steady_timer tell_;
   TimePoint told_at_{};

@@ -143,15 +143,16 @@ class Proxy(KubeCase):
 
     def follow(self, **how):
         """Collects a watch in a thread: (events, thread)."""
-        events, begun = [], threading.Event()
+        events = []
 
         def collect():
             try:
                 for event in self.client.watch("ConfigMap", "default", timeout=15, **how):
                     events.append(event)
-                    begun.set()
             except (OSError, ValueError) as error:
                 events.append({"type": "LOST", "object": str(error)})
+        # The proxy takes note of the end of the one before a moment after its client does.
+        self.wait("no watch is left", lambda: self.proxy.open_watches("configmaps") == 0)
         thread = threading.Thread(target=collect, daemon=True)
         thread.start()
         self.wait("the watch is open", lambda: self.proxy.open_watches("configmaps") == 1)

@@ -218,7 +218,7 @@ class Lifecycle(KubeCase):
         self.assertIn("default/web", self.pool_condition("lan")["message"])
         self.wait_condition("web", "True", "AssignedOutsidePolicy")
         self.add("new")
-        self.assertIn("being deleted", self.wait_condition("new", "False", "NoPool"))
+        self.assertIn("being deleted", self.wait_condition("new", "False", "PoolDisabled"))
         self.wait_hops(f"{FIRST}/32", self.hops())
         self.wait_addresses("web", [FIRST])
         self.lab.delete_service("web")
@@ -346,6 +346,23 @@ class Lifecycle(KubeCase):
         self.wait_addresses("next", ["198.51.100.1"])
         later = [r.target for r in proxy.writes()[seen:]]
         self.assertEqual([t for t in later if "/services/web" in t], [])
+
+    def test_metrics_tell_what_is_said_to_the_api_server(self):
+        self.begin()
+        self.add("web")
+        self.wait_hops(f"{FIRST}/32", self.hops())
+        status, text = self.lab.controllers[0].fetch("/metrics")
+        self.assertEqual(status, 200)
+        for line in ("porter_leader 1", 'porter_services{state="assigned"} 1',
+                     'porter_api_writes_total{verb="create",kind="eipaddresses"} 1',
+                     'porter_api_request_seconds_count{verb="create",kind="eipaddresses"} 1',
+                     'porter_api_watches_total{kind="services"} 1', 'porter_api_relists_total{kind="eips"} 0',
+                     'porter_pool_addresses_used{eip="lan",family="ipv4"} 1', 'porter_api_throttled_total{by="server"} 0'):
+            self.assertIn(line, text.splitlines())
+        status, text = self.lab.speakers["n1"].fetch("/metrics")
+        self.assertEqual(status, 200)
+        for line in ('porter_api_watches_total{kind="eipaddresses"} 1', 'porter_api_writes_total{verb="create",kind="bgpnodestates"} 1'):
+            self.assertIn(line, text.splitlines())
 
     def test_a_restarted_controller_writes_nothing_about_what_is_settled(self):
         proxy = self.lab.proxy()

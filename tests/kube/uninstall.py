@@ -3,7 +3,7 @@
 from lab import porter
 from lab.kube_topology import NAMESPACE
 from lab.space import run
-from tests.kube.case import LAN, OURS, KubeCase
+from tests.kube.case import ANNOUNCED, LAN, OURS, KubeCase
 
 FIRST = "198.51.100.0"
 HOLD = "network.kubesphere.io/addresses-in-use"
@@ -46,6 +46,7 @@ class Uninstall(KubeCase):
     def test_everything_of_ours_goes_and_services_stay_as_they_are(self):
         """Controller and speaker run on all the while."""
         self.with_a_service()
+        self.wait_condition("web", "True", "Announced", ANNOUNCED)
         before = self.api.get("Service", "web")
         status, said, errors = self.uninstall("--yes")
         self.assertEqual((status, errors), (0, ""), said)
@@ -70,6 +71,7 @@ class Uninstall(KubeCase):
         self.api.delete("Eip", "lan")  # nobody is left who would let it go
         self.kubectl("delete", "-f", "deploy/rbac.yaml", "--ignore-not-found", "--wait=false")
         self.kubectl("delete", "crd", f"bgppeers.{porter.API}")
+        self.kubectl("delete", "crd", f"eips.{porter.API}", "--wait=false")  # waits for the Eip, which waits for nobody
         status, said, errors = self.uninstall("--yes")
         self.assertEqual((status, errors), (0, ""), said)
         self.assertEqual(self.left(), [])
