@@ -61,9 +61,8 @@ plan::Identity identity_of(const cli::ControllerOptions& options) {
 cluster::Webhooks::Options webhook_options(const cli::ControllerOptions& options) {
   cluster::Webhooks::Options webhooks;
   webhooks.listen = options.webhook_listen;
-  webhooks.certificate.place = {.ns = options.cluster.ns,
-                                .service = options.webhook_service,
-                                .url = options.webhook_url};
+  webhooks.certificate.place = {
+      .ns = options.cluster.ns, .service = options.webhook_service, .url = options.webhook_url};
   webhooks.certificate.secret = options.webhook_service;
   webhooks.certificate.times.lifetime = std::chrono::seconds{options.webhook_certificate_lifetime};
   webhooks.jitter_seed = jitter_seed();

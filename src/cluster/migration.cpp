@@ -40,9 +40,8 @@ bool needs_migration(const Tree& definition) {
     return version["name"].text() == kStored && version["storage"].as_bool();
   });
   const auto& stored = definition["status"]["storedVersions"].items();
-  return is_stored && std::any_of(stored.begin(), stored.end(), [](const Tree& version) {
-           return version.text() != kStored;
-         });
+  return is_stored && std::any_of(stored.begin(), stored.end(),
+                                  [](const Tree& version) { return version.text() != kStored; });
 }
 
 Migration::Migration(io::asio::any_io_executor executor, kube::Client& client,

@@ -20,7 +20,8 @@ std::string holder_of(const model::EipAddress& address) {
   if (address.services.empty()) return {};
   const auto& first = address.services.front();
   std::string words = fmt::format("{}/{}", first.service.ns, first.service.name);
-  if (address.services.size() > 1) words += fmt::format(" and {} more", address.services.size() - 1);
+  if (address.services.size() > 1)
+    words += fmt::format(" and {} more", address.services.size() - 1);
   return words;
 }
 

@@ -56,10 +56,9 @@ Result<void> add_changes(const ClientConfig& config, const WebhookPlace& place,
     const std::string asked = service.is_null() ? config.now["url"].text()
                                                 : fmt::format("{}/{}", service["namespace"].text(),
                                                               service["name"].text());
-    return fail(Errc::Conflict,
-                fmt::format("asks {} and not {}/{}; change it, or --namespace and "
-                            "--webhook-service",
-                            shown(asked), place.ns, place.service));
+    return fail(Errc::Conflict, fmt::format("asks {} and not {}/{}; change it, or --namespace and "
+                                            "--webhook-service",
+                                            shown(asked), place.ns, place.service));
   }
   if (!bundle.empty() && config.now["caBundle"].text() != bundle)
     patch.push(operation("add", config.path + "/caBundle").set("value", bundle));
@@ -141,8 +140,8 @@ io::Task<std::string> WebhookBundle::publish_in(std::string path, std::string bu
   if (!written) {
     trouble = written.error().message;
   } else if (!written->is_ok()) {
-    trouble = fmt::format("cannot patch {}: {}", words_of(path),
-                          kube::api_status(*written).message);
+    trouble =
+        fmt::format("cannot patch {}: {}", words_of(path), kube::api_status(*written).message);
   } else {
     log::info("webhook", "the API server was told whom to trust", {{"in", words_of(path)}});
   }

@@ -74,8 +74,7 @@ io::Task<WebhookCertificate::Next> WebhookCertificate::look() {
     say(std::move(secret.error().message));
     co_return Next::AfterTrouble;
   }
-  CertificateSeen seen =
-      kube::read_certificate_secret(*secret, webhook_host(options_.place));
+  CertificateSeen seen = kube::read_certificate_secret(*secret, webhook_host(options_.place));
   const kube::CertificateAdvice first = plan_.advise(seen, published_, unix_now());
   show(first);
   co_await publish(first.trust);
@@ -136,11 +135,11 @@ io::Task<Result<void>> WebhookCertificate::write(CertificateStep step, Certifica
   if (!response) co_return Failure<>{response.error()};
   // Another replica was first: what it wrote is as good.
   if (response->is_ok() || response->status == 409) co_return Result<void>{};
-  co_return fail(Errc::Unavailable,
-                 fmt::format("cannot {} secrets {}/{}: {}",
-                             seen.owner == CertificateSeen::Owner::Nobody ? "create" : "patch",
-                             options_.place.ns, options_.secret,
-                             kube::api_status(*response).message));
+  co_return fail(
+      Errc::Unavailable,
+      fmt::format("cannot {} secrets {}/{}: {}",
+                  seen.owner == CertificateSeen::Owner::Nobody ? "create" : "patch",
+                  options_.place.ns, options_.secret, kube::api_status(*response).message));
 }
 
 kube::Request WebhookCertificate::write_request(const kube::CertificatePlan::Data& data,

@@ -78,9 +78,8 @@ Webhooks::Webhooks(asio::any_io_executor executor, kube::Client& client, Options
 void Webhooks::start() {
   // Until the Secret's is there: nobody trusts it, and the kubelet's probes do not ask.
   const std::int64_t now = unix_now();
-  const kube::LeafRequest unknown{.names = {"porter-webhook.invalid"},
-                                  .not_before = now - 300,
-                                  .not_after = now + 86'400};
+  const kube::LeafRequest unknown{
+      .names = {"porter-webhook.invalid"}, .not_before = now - 300, .not_after = now + 86'400};
   if (const Result<kube::Leaf> leaf = kube::make_leaf(unknown)) show(*leaf);
   tasks_.spawn(keep_listening());
   tasks_.spawn(certificate_.follow());
@@ -145,8 +144,7 @@ io::Task<io::HttpResponse> Webhooks::answer(kube::WebhookRequest request) {
 // A list may be long, and the loop has other things to do.
 io::Task<io::HttpResponse> Webhooks::convert(std::shared_ptr<const std::string> body) {
   std::function<io::HttpResponse()> job = [body = std::move(body)] { return converted(*body); };
-  std::optional<io::HttpResponse> response =
-      co_await worker_.run<io::HttpResponse>(std::move(job));
+  std::optional<io::HttpResponse> response = co_await worker_.run<io::HttpResponse>(std::move(job));
   if (!response) co_return plain(503, "too many conversions at once");
   co_return *std::move(response);
 }
@@ -163,7 +161,8 @@ io::HttpResponse Webhooks::validate(const std::string& body) const {
 // may wait for us.
 io::HttpResponse Webhooks::readiness() const {
   if (certificate_.is_shown()) return plain(200, "ok");
-  return plain(503, fmt::format("no certificate yet: {}", fmt::join(certificate_.troubles(), "; ")));
+  return plain(503,
+               fmt::format("no certificate yet: {}", fmt::join(certificate_.troubles(), "; ")));
 }
 
 }  // namespace porter::cluster

@@ -204,8 +204,7 @@ Task<> HttpServer::serve(Socket socket) {
       response = handler_(request_of(method, target));
     }
     const bool head = !error && parser.get().method() == http::verb::head;
-    std::string wire =
-        response_head(response, keep_alive ? Connection::Kept : Connection::Closed);
+    std::string wire = response_head(response, keep_alive ? Connection::Kept : Connection::Closed);
     if (!head) wire += response.body;
     deadline.within(kPatience);
     const auto [write_error, written] =

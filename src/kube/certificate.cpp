@@ -118,7 +118,8 @@ std::string alternative_names(const std::vector<std::string>& names) {
   return text;
 }
 
-// Version 3, a serial number, the validity and the key; the serial number as text, empty: it failed.
+// Version 3, a serial number, the validity and the key; the serial number as text, empty: it
+// failed.
 std::string begin(X509* certificate, EVP_PKEY* key, const LeafRequest& request) {
   std::string serial;
   const bool is_good =
@@ -172,11 +173,11 @@ bool is_signed_by(X509* certificate, const std::vector<Certificate>& between, X5
   }
   for (const Certificate& one : between)
     sk_X509_push(chain, one.get());
-  const bool is_good =
-      X509_STORE_add_cert(store.get(), authority) == 1 &&
-      X509_STORE_set_flags(store.get(), X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
-      X509_STORE_CTX_init(context.get(), store.get(), certificate, chain) == 1 &&
-      X509_verify_cert(context.get()) == 1;
+  const bool is_good = X509_STORE_add_cert(store.get(), authority) == 1 &&
+                       X509_STORE_set_flags(store.get(), X509_V_FLAG_NO_CHECK_TIME |
+                                                             X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+                       X509_STORE_CTX_init(context.get(), store.get(), certificate, chain) == 1 &&
+                       X509_verify_cert(context.get()) == 1;
   sk_X509_free(chain);
   ERR_clear_error();
   return is_good;

