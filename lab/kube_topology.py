@@ -74,10 +74,11 @@ class Command:
 
 
 class Controller(Command):
-    def __init__(self, host, folder, number, kubeconfig):
-        self.listen = f"127.0.0.1:{9440 + number}"
+    def __init__(self, host, folder, number, kubeconfig, webhooks=False):
+        self.listen, self.webhook_port = f"127.0.0.1:{9440 + number}", 9480 + number if webhooks else None
         super().__init__(host, folder, f"controller{number}",
-                         ["controller", "--kubeconfig", kubeconfig, "--identity", f"controller{number}", "--listen", self.listen])
+                         ["controller", "--kubeconfig", kubeconfig, "--identity", f"controller{number}", "--listen", self.listen,
+                          "--webhook-listen", f"{CONTROL}:{self.webhook_port}" if webhooks else ""])
 
     def fetch(self, path):
         """(HTTP status, text) of one of its pages; (0, "") where nobody answers."""
@@ -132,6 +133,7 @@ class KubeLab(Lab):
         self.cluster = Cluster(os.path.join(folder, "cluster"), self.control, CONTROL)
         self.api, self.kubectl = self.cluster.api, self.cluster.kubectl
         self.controllers, self.speakers, self.proxies = [], {}, []
+        self.webhooks = False  # see install_webhooks()
 
     def address(self, node):
         return f"172.30.0.{11 + self.nodes.index(node)}"
@@ -212,6 +214,18 @@ class KubeLab(Lab):
                              cluster_admin(account))
         return said
 
+    def install_webhooks(self):
+        """The webhooks as they are shipped; controllers started from now on are the endpoints of their Service."""
+        self.webhooks = True
+        return self.kubectl("apply", "--server-side", "-f", "deploy/webhook.yaml").stdout
+
+    def join_webhooks(self, controller):
+        """What the kubelet's readiness probe and the EndpointSlice controller do for a Pod."""
+        self.api.put(webhook_endpoints(controller))
+
+    def leave_webhooks(self, controller):
+        self.api.delete("EndpointSlice", webhook_endpoints(controller)["metadata"]["name"], NAMESPACE)
+
     def kubeconfig(self, account, proxy=None, **how):
         return self.cluster.account_kubeconfig(NAMESPACE, account, server=proxy.url if proxy else None, **how)
 
@@ -219,7 +233,9 @@ class KubeLab(Lab):
         for _ in range(count):
             number = len(self.controllers) + 1
             self.controllers.append(Controller(self.control, os.path.join(self.folder, "porter"), number,
-                                               self.kubeconfig(CONTROLLER, proxy)).start(*flags))
+                                               self.kubeconfig(CONTROLLER, proxy), self.webhooks).start(*flags))
+            if self.webhooks:
+                self.join_webhooks(self.controllers[-1])
         for c in self.controllers[-count:] if wait else ():
             wait_for(f"{c.name} is ready", c.ready, 30, pause=0.1)
         return self.controllers[-count:]
@@ -277,6 +293,16 @@ def endpoints(name, nodes, namespace="default", family="IPv4", ready=True):
     thing = porter.endpoints(name, nodes, namespace, family, ready)
     thing["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"] = "porter-lab"
     return thing
+
+
+def webhook_endpoints(controller):
+    """An EndpointSlice of the webhooks' Service with one controller in it."""
+    return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"name": f"porter-webhook-{controller.name}", "namespace": NAMESPACE,
+                         "labels": {"kubernetes.io/service-name": "porter-webhook",
+                                    "endpointslice.kubernetes.io/managed-by": "porter-lab"}},
+            "ports": [{"name": "webhook", "protocol": "TCP", "port": controller.webhook_port}],
+            "endpoints": [{"addresses": [CONTROL], "conditions": {"ready": True}}]}
 
 
 def ingress(service):

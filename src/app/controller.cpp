@@ -19,8 +19,10 @@
 #include "app/cluster_access.hpp"
 #include "app/node_process.hpp"
 #include "app/traffic.hpp"
+#include "cluster/migration.hpp"
 #include "cluster/recorder.hpp"
 #include "cluster/rights.hpp"
+#include "cluster/webhooks.hpp"
 #include "io/http_server.hpp"
 #include "kube/election_driver.hpp"
 #include "kube/events.hpp"
@@ -57,6 +59,17 @@ plan::Identity identity_of(const cli::ControllerOptions& options) {
   return identity;
 }
 
+cluster::Webhooks::Options webhook_options(const cli::ControllerOptions& options) {
+  cluster::Webhooks::Options webhooks;
+  webhooks.listen = options.webhook_listen;
+  webhooks.certificate.place = {
+      .ns = options.cluster.ns, .service = options.webhook_service, .url = options.webhook_url};
+  webhooks.certificate.secret = options.webhook_service;
+  webhooks.certificate.times.lifetime = std::chrono::seconds{options.webhook_certificate_lifetime};
+  webhooks.jitter_seed = jitter_seed();
+  return webhooks;
+}
+
 // One term as leader: starts from what the API server says and nothing else, and ends with the
 // right to act.
 class Term {
@@ -81,13 +94,15 @@ class Term {
                   source_,
                   {.fact = [this](plan::Fact fact) { take(std::move(fact)); },
                    .uid_of = [this](const model::ObjectKey& key) { return uid_of(key); },
-                   .may_act = [&election] { return election.may_act(); }}} {}
+                   .may_act = [&election] { return election.may_act(); }}},
+        migration_{executor, client, [&election] { return election.may_act(); }} {}
 
   void start() {
     writer_.start();
     events_.start();
     tasks_.spawn(keep_time());
     tasks_.spawn(retry());
+    tasks_.spawn(migration_.follow());
     source_.start();
   }
   io::Task<> stop() {
@@ -103,6 +118,8 @@ class Term {
     for (std::string& trouble : writer_.troubles())
       all.push_back(std::move(trouble));
     if (!events_.trouble().empty()) all.push_back(events_.trouble());
+    for (std::string& trouble : migration_.troubles())
+      all.push_back(std::move(trouble));
     return all;
   }
   [[nodiscard]] const plan::Engine& engine() const { return engine_; }
@@ -178,6 +195,7 @@ class Term {
   kube::Events events_;
   cluster::Source source_;
   cluster::Recorder recorder_;
+  cluster::Migration migration_;
 };
 
 // Stands for election, and rules while it leads. Read top to bottom, this is `porter controller`.
@@ -203,7 +221,10 @@ class Controller {
         rights_{executor, client, options.cluster.ns,
                 cluster::rights_of(cluster::delivered_roles(), "porter-controller")},
         http_{executor, tasks_,
-              [this](const io::HttpRequest& request) { return answer(request); }} {}
+              [this](const io::HttpRequest& request) { return answer(request); }} {
+    if (!options.webhook_listen.empty())
+      webhooks_.emplace(executor, client, webhook_options(options));
+  }
 
   [[nodiscard]] Result<void> open() {
     if (options_.listen.empty()) return {};
@@ -215,6 +236,7 @@ class Controller {
   }
 
   io::Task<> serve(asio::signal_set& signals) {
+    if (webhooks_) webhooks_->start();
     tasks_.spawn(rule());
     tasks_.spawn(rights_.follow());
     election_.start();
@@ -228,6 +250,7 @@ class Controller {
       [[maybe_unused]] const auto woken = co_await over_.async_wait(io::kAwait);
     }
     co_await election_.resign(kResignWithin);
+    if (webhooks_) co_await webhooks_->stop();
     co_await tasks_.stop();
   }
 
@@ -262,6 +285,9 @@ class Controller {
   [[nodiscard]] std::vector<std::string> troubles() const {
     std::vector<std::string> all = rights_.troubles();
     if (!election_.trouble().empty()) all.push_back(election_.trouble());
+    const std::vector<std::string> of_webhooks =
+        webhooks_ ? webhooks_->troubles() : std::vector<std::string>{};
+    all.insert(all.end(), of_webhooks.begin(), of_webhooks.end());
     if (!term_) return all;
     for (std::string& trouble : term_->troubles())
       all.push_back(std::move(trouble));
@@ -322,6 +348,7 @@ class Controller {
   kube::ElectionDriver election_;
   std::optional<Term> term_;
   cluster::Rights rights_;
+  std::optional<cluster::Webhooks> webhooks_;
   io::HttpServer http_;
   std::int64_t unix_started_ = unix_now();
   std::map<std::string, std::uint64_t> assign_failures_;  // by reason

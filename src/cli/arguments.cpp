@@ -154,6 +154,42 @@ class Parser {
         ->add_flag("--claim-unclassed", controller_options_.claim_unclassed,
                    "Adopt Services of type LoadBalancer without a class")
         ->envname("PORTER_CLAIM_UNCLASSED");
+    webhooks();
+  }
+
+  void webhooks() {
+    controller_
+        ->add_option("--webhook-listen", controller_options_.webhook_listen,
+                     "Serve conversion and admission here, over TLS; \"\": not at all")
+        ->envname("PORTER_WEBHOOK_LISTEN")
+        ->capture_default_str();
+    controller_
+        ->add_option("--webhook-service", controller_options_.webhook_service,
+                     "Service in Porter's namespace where the API server finds the webhooks; its "
+                     "certificate lies in the Secret of that name")
+        ->envname("PORTER_WEBHOOK_SERVICE")
+        ->capture_default_str();
+    controller_
+        ->add_option("--webhook-url", controller_options_.webhook_url,
+                     "Where the API server finds them when Porter runs outside of the cluster: "
+                     "https://HOST:PORT")
+        ->check([](const std::string& url) {
+          return url.starts_with("https://") && url.size() > 8 ? std::string{}
+                                                               : "not https://HOST:PORT";
+        })
+        ->envname("PORTER_WEBHOOK_URL");
+    controller_
+        ->add_option("--webhook-certificate-lifetime",
+                     controller_options_.webhook_certificate_lifetime,
+                     "How long a certificate of Porter's own is valid; a new one takes its place "
+                     "after two thirds: 90d, 12h, 30m (at least 30s)")
+        ->transform(CLI::AsNumberWithUnit(
+            std::map<std::string, std::int64_t>{{"s", 1}, {"m", 60}, {"h", 3'600}, {"d", 86'400}},
+            CLI::AsNumberWithUnit::UNIT_REQUIRED))
+        ->check(CLI::Range(std::int64_t{30}, std::int64_t{3'650} * 86'400))
+        ->type_name("DURATION")
+        ->default_str("90d")
+        ->envname("PORTER_WEBHOOK_CERTIFICATE_LIFETIME");
   }
 
   void speaker() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,6 +46,10 @@ struct ControllerOptions {
   std::string identity;  // empty: the host's name and a random part
   std::string listen;    // health, on loopback TCP; empty: not
   bool claim_unclassed = false;
+  std::string webhook_listen = ":9443";            // empty: no webhooks
+  std::string webhook_service = "porter-webhook";  // in Porter's namespace
+  std::string webhook_url;                         // empty: the API server asks at the Service
+  std::int64_t webhook_certificate_lifetime = 90 * 86'400;  // seconds
 };
 
 struct SpeakerOptions {

@@ -63,15 +63,6 @@ HttpRequest request_of(std::string_view method, std::string_view target) {
   return request;
 }
 
-std::string header_of(const HttpResponse& response, bool keep_alive) {
-  std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ';
-  out += std::string_view{http::obsolete_reason(http::int_to_status(response.status))};
-  out += "\r\nContent-Type: " + response.content_type;
-  out += "\r\nContent-Length: " + std::to_string(response.body.size());
-  out += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
-  return out;
-}
-
 // True when a server answers on that socket file.
 bool somebody_listens(const std::string& path) {
   asio::io_context context{1};
@@ -101,6 +92,15 @@ class Deadline {
 };
 
 }  // namespace
+
+std::string response_head(const HttpResponse& response, Connection connection) {
+  std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ';
+  out += std::string_view{http::obsolete_reason(http::int_to_status(response.status))};
+  out += "\r\nContent-Type: " + response.content_type;
+  out += "\r\nContent-Length: " + std::to_string(response.body.size());
+  out += connection == Connection::Kept ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+  return out;
+}
 
 HttpServer::HttpServer(asio::any_io_executor executor, TaskGroup& tasks, Handler handler)
     : executor_{std::move(executor)}, tasks_{tasks}, handler_{std::move(handler)} {}
@@ -204,7 +204,7 @@ Task<> HttpServer::serve(Socket socket) {
       response = handler_(request_of(method, target));
     }
     const bool head = !error && parser.get().method() == http::verb::head;
-    std::string wire = header_of(response, keep_alive);
+    std::string wire = response_head(response, keep_alive ? Connection::Kept : Connection::Closed);
     if (!head) wire += response.body;
     deadline.within(kPatience);
     const auto [write_error, written] =

@@ -25,6 +25,9 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
 };
+// Status line and header (RFC 9112), to be followed by the body.
+enum class Connection : std::uint8_t { Kept, Closed };
+[[nodiscard]] std::string response_head(const HttpResponse& response, Connection connection);
 
 // A small HTTP/1.1 server for the local API: GET and HEAD, no bodies, keep-alive. Bounded: 64
 // connections (a further one is closed at once), 8 KiB of header, 10 s for a request to arrive or a

@@ -6,17 +6,13 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/ssl/verify_context.hpp>
-#include <boost/asio/write.hpp>
 #include <fmt/format.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "base/tree.hpp"
-#include "io/tcp.hpp"
+#include "kube/tls_link.hpp"
 
 namespace porter::kube {
 namespace {
@@ -98,24 +94,15 @@ std::string verdict_words(int verdict, const X509* certificate, const std::strin
   }
 }
 
-std::string error_words(const boost::system::error_code& error) {
-  if (error.category() != asio::error::get_ssl_category()) {
-    if (error == ssl::error::stream_truncated) return "the connection was cut off";
-    return error == asio::error::eof ? "the connection was closed" : io::words(error);
-  }
-  const char* const reason = ERR_reason_error_string(static_cast<unsigned long>(error.value()));
-  return reason != nullptr ? std::string{reason} : error.message();
-}
-
-class SecureLink final : public Link {
+class SecureLink final : public TlsLink {
  public:
-  SecureLink(Tcp::socket socket, ssl::context& context) : stream_{std::move(socket), context} {}
+  using TlsLink::TlsLink;
 
   // To be called once, before the handshake.
   Result<void> expect(const std::string& name) {
     boost::system::error_code error;
     const auto address = asio::ip::make_address(name.substr(0, name.find('%')), error);
-    X509_VERIFY_PARAM* const wanted = SSL_get0_param(stream_.native_handle());
+    X509_VERIFY_PARAM* const wanted = SSL_get0_param(stream().native_handle());
     // RFC 9110 §4.3.4, and as Go does: the subject's common name counts for nothing.
     X509_VERIFY_PARAM_set_hostflags(
         wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -125,47 +112,27 @@ class SecureLink final : public Link {
     if (error) {
       std::string host = name;  // what SSL_set_tlsext_host_name() does, without its cast of C
       is_set = X509_VERIFY_PARAM_set1_host(wanted, name.c_str(), name.size()) == 1 &&
-               SSL_ctrl(stream_.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+               SSL_ctrl(stream().native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
                         TLSEXT_NAMETYPE_host_name, host.data()) == 1;
     } else {  // RFC 6066 §3: no SNI for addresses
       is_set = X509_VERIFY_PARAM_set1_ip_asc(wanted, address.to_string().c_str()) == 1;
     }
     if (!is_set) return fail(Errc::Invalid, fmt::format("{}: no name of a server", shown(name)));
     name_ = name;
-    stream_.set_verify_callback(
+    stream().set_verify_callback(
         [this](bool is_good, ssl::verify_context& context) { return note(is_good, context); },
         error);
-    if (error) return fail(Errc::Unavailable, error_words(error));
+    if (error) return fail(Errc::Unavailable, tls_words(error));
     return {};
   }
 
   // In words; empty: well.
   io::Task<std::string> handshake() {
-    const auto [error] = co_await stream_.async_handshake(ssl::stream_base::client, io::kAwait);
+    const auto [error] = co_await stream().async_handshake(ssl::stream_base::client, io::kAwait);
     std::string words;
-    if (error) words = verdict_.empty() ? error_words(error) : verdict_;
+    if (error) words = verdict_.empty() ? tls_words(error) : verdict_;
     co_return words;
   }
-
-  io::Task<Read> read_some(std::span<char> buffer) override {
-    const auto into = asio::buffer(buffer.data(), buffer.size());
-    const auto [error, octets] = co_await stream_.async_read_some(into, io::kAwait);
-    Read read;
-    read.octets = octets;
-    read.is_end = error == asio::error::eof;
-    if (error && !read.is_end) read.error = error_words(error);
-    co_return read;
-  }
-
-  io::Task<std::string> write(std::string_view text) override {
-    const auto from = asio::buffer(text.data(), text.size());
-    const auto [error, octets] = co_await asio::async_write(stream_, from, io::kAwait);
-    std::string words;
-    if (error) words = error_words(error);
-    co_return words;
-  }
-
-  [[nodiscard]] Tcp::socket& socket() override { return stream_.next_layer(); }
 
  private:
   bool note(bool is_good, ssl::verify_context& context) {
@@ -177,7 +144,6 @@ class SecureLink final : public Link {
     return is_good;
   }
 
-  ssl::stream<Tcp::socket> stream_;
   std::string name_;
   std::string verdict_;
 };
@@ -206,10 +172,10 @@ Result<std::shared_ptr<TlsContext>> TlsContext::open(const TlsMaterial& material
     return std::string{};
   };
   if (!error) context.set_password_callback(no_password, error);
-  if (error) return fail(Errc::Unavailable, "TLS: " + error_words(error));
+  if (error) return fail(Errc::Unavailable, "TLS: " + tls_words(error));
   if (material.authority.empty()) {
     context.set_default_verify_paths(error);
-    if (error) return fail(Errc::Unavailable, "the system's authorities: " + error_words(error));
+    if (error) return fail(Errc::Unavailable, "the system's authorities: " + tls_words(error));
   } else {
     context.add_certificate_authority(asio::buffer(material.authority), error);
     const auto* const known = X509_STORE_get0_objects(SSL_CTX_get_cert_store(native));

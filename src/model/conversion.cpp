@@ -8,6 +8,7 @@
 
 #include "model/conversion_leaves.hpp"
 #include "model/json.hpp"
+#include "model/schema.hpp"
 
 namespace porter::model {
 namespace {
@@ -40,13 +41,24 @@ bool is_same(const Wish& left, const Wish& right) {
   return model::is_same(*left, *right);
 }
 
+// The API server writes the defaults of the v1alpha1 schema into what passes through it as
+// v1alpha1: that is nobody's edit.
+bool is_filled_in(const Leaf& leaf, const Wish& before, const Wish& now) {
+  if (before || !now) return false;
+  const Field* const field = find_field(
+      *schema_of(leaf.kind), fmt::format("spec.{}", leaf.old_path), ApiVersion::V1alpha1);
+  return field != nullptr && !field->fallback.empty() && now->text() == field->fallback;
+}
+
 // What v1alpha2 wrote, with what was edited as v1alpha1 since.
 Tree edited_new(Kind kind, Tree written, const Tree& old_spec) {
   const Tree before = down(kind, written);
   for (const Leaf& leaf : leaves()) {
     if (leaf.kind != kind) continue;
+    const Wish then = leaf.up(leaf, before);
     const Wish now = leaf.up(leaf, old_spec);
-    if (!is_same(leaf.up(leaf, before), now)) written = leaf.put_new(leaf, written, now);
+    if (is_same(then, now) || is_filled_in(leaf, then, now)) continue;
+    written = leaf.put_new(leaf, written, now);
   }
   return written;
 }

@@ -96,6 +96,15 @@ TEST(Conversion, TypedFieldsBeatTheAnnotation) {
   EXPECT_EQ(spec_of(converted(as_new, kOld)), R"({"address":"10.0.0.0/24","disable":true})");
 }
 
+TEST(Conversion, DefaultsThatTheApiServerFilledInAreNoEdit) {
+  const Tree peer =
+      document("v1alpha2", "BgpPeer", "{conf: {peerAs: 2, neighborAddress: 192.0.2.9}}");
+  const Tree old = edited(converted(peer, kOld), "usingPortForward", false);
+  EXPECT_EQ(converted(old, kNew)["spec"], peer["spec"]);
+  EXPECT_EQ(to_json(converted(edited(old, "usingPortForward", true), kNew)["spec"]["transport"], 0),
+            R"({"portForward":true})");
+}
+
 TEST(Conversion, AnEditOfSendMaxLeavesTheOtherFamiliesAlone) {
   const Tree peer = document("v1alpha2", "BgpPeer",
                              "{conf: {peerAs: 2, neighborAddress: 192.0.2.9}, afiSafis: "
