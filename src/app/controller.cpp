@@ -74,7 +74,7 @@ cluster::Webhooks::Options webhook_options(const cli::ControllerOptions& options
 // right to act.
 class Term {
  public:
-  Term(io::asio::any_io_executor executor, kube::Client& client,
+  Term(const io::asio::any_io_executor& executor, kube::Client& client,
        const cli::ControllerOptions& options, const kube::ElectionDriver& election,
        std::map<std::string, std::uint64_t>& failures)
       : client_{client},
@@ -201,7 +201,7 @@ class Term {
 // Stands for election, and rules while it leads. Read top to bottom, this is `porter controller`.
 class Controller {
  public:
-  Controller(io::asio::any_io_executor executor, const cli::ControllerOptions& options,
+  Controller(const io::asio::any_io_executor& executor, const cli::ControllerOptions& options,
              kube::Client& client)
       : options_{options},
         executor_{executor},

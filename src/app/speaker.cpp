@@ -68,7 +68,7 @@ plan::Identity identity_of(const cli::SpeakerOptions& options) {
 // The API server tells, the routers hear: read top to bottom, this is `porter speaker`.
 class Speaker {
  public:
-  Speaker(io::asio::any_io_executor executor, const cli::SpeakerOptions& options,
+  Speaker(const io::asio::any_io_executor& executor, const cli::SpeakerOptions& options,
           kube::Client& client, const log::Output& output)
       : options_{options},
         executor_{executor},
