@@ -77,7 +77,7 @@ std::shared_ptr<const Chunk> UpdateGroup::share(Chunk chunk) {
 }
 
 void UpdateGroup::append(std::vector<Touched> touched) {
-  Entry& entry = list_.emplace_back(Entry{.chunk = share(packer_.finish()),
+  const Entry& entry = list_.emplace_back(Entry{.chunk = share(packer_.finish()),
                                           .touched = std::move(touched),
                                           .readers = followers_.size(),
                                           .begins = listed_});
