@@ -123,6 +123,20 @@ class Bird(Router):
         hops = re.findall(r"BGP\.next_hop: (\S+)", text)
         return sorted(hops)
 
+    def attributes(self, prefix):
+        """What the RIB knows of every path of the prefix: communities, large, med, local_pref, path."""
+        paths = []
+        for block in re.split(r"BGP\.origin:", self.birdc("show", "route", "all", prefix).stdout)[1:]:
+            def one(name):
+                found = re.search(rf"BGP\.{name}: (.*)", block)
+                return found.group(1).strip() if found else ""
+            pairs = re.findall(r"\(([\d, ]+)\)", one("community"))
+            paths.append({"communities": sorted(p.replace(",", ":") for p in pairs),
+                          "large": sorted(p.replace(", ", ":") for p in re.findall(r"\(([\d, ]+)\)", one("large_community"))),
+                          "med": int(one("med")) if one("med") else None,
+                          "local_pref": int(one("local_pref")) if one("local_pref") else None, "path": one("as_path")})
+        return paths
+
     def refresh(self, address):
         self.host.exec("birdc", "-s", self.path("bird.ctl"), "reload", "in", self.name_of(address))
 
@@ -215,6 +229,15 @@ class Frr(Router):
         family = "ipv6" if ":" in prefix else "ipv4"
         paths = self.show(f"show bgp {family} unicast {prefix}").get("paths", [])
         return sorted(hop["ip"] for path in paths for hop in path.get("nexthops", []) if hop.get("scope") != "link-local")
+
+    def attributes(self, prefix):
+        """What the RIB knows of every path of the prefix: communities, large, med, local_pref, path."""
+        known = {"noExport": "65535:65281", "noAdvertise": "65535:65282", "gracefulShutdown": "65535:0"}
+        family = "ipv6" if ":" in prefix else "ipv4"
+        return [{"communities": sorted(known.get(c, c) for c in path.get("community", {}).get("list", [])),
+                 "large": sorted(path.get("largeCommunity", {}).get("list", [])),
+                 "med": path.get("metric"), "local_pref": path.get("locPrf"), "path": path.get("aspath", {}).get("string")}
+                for path in self.show(f"show bgp {family} unicast {prefix}").get("paths", [])]
 
     def refresh(self, address):
         self.vtysh(f"clear bgp {address} soft in")

@@ -166,6 +166,7 @@ class Term {
       case Kind::Eip: return uid(view.eips, key.name.name);
       case Kind::BgpConf: return uid(view.bgp_confs, key.name.name);
       case Kind::BgpPeer: return uid(view.bgp_peers, key.name.name);
+      case Kind::BgpAdvertisement: return uid(view.bgp_advertisements, key.name.name);
       default: return {};
     }
   }

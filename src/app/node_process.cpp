@@ -108,6 +108,7 @@ void NodeProcess::start() {
 
 io::Task<> NodeProcess::stop(speaker::BgpRunner::Farewell farewell) {
   co_await speaker_.stop(farewell);
+  unreachable_.release_all();
   co_await tasks_.stop();
 }
 
@@ -148,8 +149,21 @@ void NodeProcess::perform(const plan::Changes& changes) {
   leaves(changes);
   for (plan::Fact& fact : recorded)
     take(std::move(fact));
+  hold_aggregates(changes);
   for (const plan::Change& change : changes) {
     if (const auto* said = std::get_if<plan::Notice>(&change)) notice(*said);
+  }
+}
+
+void NodeProcess::hold_aggregates(const plan::Changes& changes) {
+  for (plan::Fact& answer : unreachable_.apply(changes)) {
+    const auto& seen = std::get<plan::AggregateSeen>(answer);
+    if (!seen.error.empty() && unreachable_error_ != seen.error) {
+      log::warn("speaker", "aggregates are not announced: no unreachable route can be set",
+                {{"aggregate", to_string(seen.prefix)}, {"why", seen.error}});
+    }
+    unreachable_error_ = seen.error;
+    take(std::move(answer));
   }
 }
 

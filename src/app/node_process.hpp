@@ -12,6 +12,7 @@
 #include "io/worker.hpp"
 #include "local/api.hpp"
 #include "speaker/bgp_runner.hpp"
+#include "speaker/unreachable_routes.hpp"
 
 namespace porter::app {
 
@@ -63,6 +64,7 @@ class NodeProcess {
  private:
   void session_seen(plan::SessionSeen seen);
   void perform(const plan::Changes& changes);
+  void hold_aggregates(const plan::Changes& changes);
   void notice(const plan::Notice& notice);
   void leaves(const plan::Changes& changes);
   io::Task<> keep_time();
@@ -79,6 +81,8 @@ class NodeProcess {
   TimePoint started_;
   plan::Engine engine_;
   speaker::BgpRunner speaker_;
+  speaker::UnreachableRoutes unreachable_;
+  std::string unreachable_error_;  // said once
   local::Counters counters_;
   std::optional<local::LastChange> last_change_;
   local::Api api_;

@@ -27,7 +27,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using model::Kind;
 
-// What a speaker follows: eight watches, and Secrets by name.
+// What a speaker follows: eight watches, and Secrets by name. Namespaces only while it matters what
+// their labels are: a BgpAdvertisement has namespaceSelector.
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> kAll{Kind::Service, Kind::EndpointSlice,   Kind::Node,
                                       Kind::Eip,     Kind::EipAddress,      Kind::BgpConf,
@@ -123,6 +124,10 @@ class Speaker {
     } else {
       const auto* const seen = std::get_if<plan::ObjectSeen>(&fact);
       const bool is_peer = seen != nullptr && seen->key.kind == Kind::BgpPeer;
+      if (seen != nullptr && seen->key.kind == Kind::BgpAdvertisement && seen->object) {
+        const auto& advertisement = std::get<model::BgpAdvertisement>(*seen->object);
+        if (advertisement.namespace_selector) source_.follow(Kind::Namespace);
+      }
       node_.take(std::move(fact));
       if (is_peer) secrets_.want(secret_names());
     }

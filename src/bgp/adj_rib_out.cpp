@@ -23,6 +23,13 @@ void AdjRibOut::opened(const Encoding& encoding) {
   if (told_before_) withdraw_left_over();
 }
 
+// What was handed out or begun was told under the old rules, and counts as told.
+void AdjRibOut::moved(const Encoding& encoding) {
+  if (!subscription_ || encoding == encoding_) return;
+  subscription_ = std::make_unique<Subscription>(groups_, encoding, *subscription_);
+  encoding_ = encoding;
+}
+
 void AdjRibOut::withdraw_left_over() {
   const Rib& rib = groups_.rib();
   const Encoding& encoding = encoding_;

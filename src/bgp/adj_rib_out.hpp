@@ -25,6 +25,7 @@ class AdjRibOut final : public RouteSource {
   }
 
   void opened(const Encoding& encoding) override;
+  void moved(const Encoding& encoding) override;
   void closed() override;
   void refresh(Family family) override;
   [[nodiscard]] std::span<const Bytes> pull(

@@ -320,5 +320,101 @@ TEST_F(AdjRibOutTest, AClosedPeerHasNothingPending) {
   EXPECT_EQ(peer.out.subscription(), nullptr);
 }
 
+Encoding with_budget(std::uint32_t budget) {
+  Encoding made = encoding();
+  made.budget = budget;
+  return made;
+}
+
+TEST_F(AdjRibOutTest, ABudgetKeepsWhatWasToldFirstAndTheOldestTakesTheRoomThatIsFreed) {
+  fill(2);
+  Neighbour peer{groups, with_budget(2)};
+  peer.read();
+  for (std::uint32_t i = 2; i < 5; ++i)
+    rib.set(host(i), via(1));
+  EXPECT_FALSE(peer.out.pending());
+  EXPECT_EQ(peer.receiver.table().size(), 2U);
+  const UpdateGroup& group = peer.out.subscription()->group();
+  EXPECT_EQ(group.refused(Family::V4), 3U);
+  EXPECT_EQ(group.refused(1), std::vector{host(2)});
+  EXPECT_TRUE(group.told(host(3)).empty());
+  rib.set(host(1), via(2));  // another path in place of one is no more than before
+  rib.withdraw(host(0));
+  rib.withdraw(host(2));
+  peer.read();
+  EXPECT_EQ(peer.receiver.complaints(), std::vector<std::string>{});
+  EXPECT_EQ(peer.receiver.table().size(), 2U);
+  EXPECT_FALSE(group.told(host(3)).empty());
+  EXPECT_EQ(group.refused(Family::V4), 1U);
+  EXPECT_FALSE(peer.out.pending());
+}
+
+TEST_F(AdjRibOutTest, AnotherBudgetIsToldAsTheDifference) {
+  fill(4);
+  Neighbour peer{groups, with_budget(3)};
+  peer.read();
+  peer.out.moved(with_budget(1));
+  peer.read();
+  EXPECT_EQ(peer.receiver.table().size(), 1U);
+  EXPECT_FALSE(peer.out.subscription()->group().told(host(0)).empty()) << "the oldest";
+  peer.out.moved(encoding());
+  peer.read();
+  expect_told(peer);
+}
+
+TEST_F(AdjRibOutTest, AnAudienceIsToldItsOwnPathsInPlaceOfEverybodys) {
+  std::vector<Path> paths = via(1);
+  Path own = paths.front();
+  own.audience = 7;
+  own.attributes.med = 70;
+  Path withheld = paths.front();
+  withheld.audience = 8;
+  withheld.withheld = true;
+  paths.push_back(own);
+  paths.push_back(withheld);
+  rib.set(host(0), paths);
+  for (std::uint32_t i = 1; i <= 40; ++i)
+    rib.set(host(i), via(1));
+  Encoding seven = encoding();
+  seven.audience = 7;
+  Encoding eight = encoding();
+  eight.audience = 8;
+  const std::vector<Exported> told = exported(rib, seven, host(0));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(rib.attributes(told.front().attributes).med, 70U);
+  EXPECT_TRUE(exported(rib, eight, host(0)).empty());
+  EXPECT_EQ(exported(rib, encoding(), host(0)).size(), 1U);
+
+  Neighbour peer{groups};
+  peer.read();
+  const std::uint64_t before = peer.out.subscription()->group().octets_encoded();
+  EXPECT_GT(before, 0U);
+  peer.out.moved(seven);
+  peer.read();
+  expect_told(peer, seven);
+  EXPECT_LT(peer.out.subscription()->group().octets_encoded(), before)
+      << "only what differs is told again";
+  peer.out.moved(eight);
+  peer.read();
+  expect_told(peer, eight);
+  EXPECT_EQ(peer.receiver.table().size(), 40U);
+}
+
+TEST_F(AdjRibOutTest, WhoIsMovedWithMuchStillToReadEndsUpWithWhatIsTrue) {
+  fill(2'000);
+  Neighbour peer{groups};
+  peer.read(50);
+  for (std::uint32_t i = 0; i < 1'000; ++i)
+    rib.withdraw(host(i));
+  Encoding seven = encoding();
+  seven.audience = 7;
+  peer.out.moved(seven);
+  for (std::uint32_t i = 1'500; i < 2'500; ++i)
+    rib.set(host(i), via(2));
+  while (peer.out.pending())
+    peer.read(700);
+  expect_told(peer, seven);
+}
+
 }  // namespace
 }  // namespace porter::bgp

@@ -2,6 +2,8 @@
 #include "bgp/export_policy.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "bgp/mix.hpp"
 
@@ -26,7 +28,24 @@ std::size_t largest_overhead(const PathAttributes& path) {
       160;  // header, lengths, MP_REACH, ORIGIN, NEXT_HOP, MED, one NLRI ...
   const std::size_t numbers = 1U + path.prepend;
   return kFixed + numbers * (sizeof(std::uint16_t) + sizeof(std::uint32_t)) +
-         (path.communities.size() + 1) * sizeof(std::uint32_t);
+         (path.communities.size() + 1) * sizeof(std::uint32_t) +
+         path.large_communities.size() * sizeof(LargeCommunity);
+}
+
+// draft-ietf-idr-link-bandwidth: octets a second, as IEEE 754 single precision. Within the AS the
+// non-transitive one; an eBGP peer would have to drop that.
+std::array<std::uint8_t, 8> link_bandwidth(const Encoding& encoding, std::uint32_t weight) {
+  constexpr float kOctets = 125'000;  // of 1 Mbit/s
+  const std::uint32_t number = encoding.local_as.number;
+  const std::uint32_t asn = number > 0xffff ? kAsTrans : number;
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(weight) * kOctets);
+  const auto octet = [](std::uint32_t value, unsigned shift) {
+    return static_cast<std::uint8_t>(value >> shift);
+  };
+  const std::uint8_t type = encoding.kind == PeerKind::Internal ? 0x40 : 0x00;
+  return {
+      type,           0x04,          octet(asn, 8), octet(asn, 0), octet(bits, 24), octet(bits, 16),
+      octet(bits, 8), octet(bits, 0)};
 }
 
 }  // namespace
@@ -71,10 +90,18 @@ Choice ExportPolicy::choose(const Rib& rib, const Prefix& prefix, PathSet set,
 
 void ExportPolicy::gather(const Rib& rib, Family family, PathSet set) {
   candidates_.clear();
-  for (const PathRef ref : rib.paths(set)) {
-    const StoredPath& path = rib.path(ref);
-    const std::optional<Exported> candidate = told(rib, family, path);
-    if (candidate) candidates_.push_back({.told = *candidate, .node = path.next_hop});
+  const std::span<const PathRef> refs = rib.paths(set);
+  for (std::size_t i = 0; i < refs.size();) {
+    // Everybody's comes first among those with one identifier.
+    const StoredPath* chosen = nullptr;
+    const PathId id = rib.path(refs[i]).id;
+    for (; i < refs.size() && rib.path(refs[i]).id == id; ++i) {
+      const StoredPath& path = rib.path(refs[i]);
+      if (path.audience == 0 || path.audience == encoding_.audience) chosen = &path;
+    }
+    if (chosen == nullptr || chosen->withheld) continue;
+    const std::optional<Exported> candidate = told(rib, family, *chosen);
+    if (candidate) candidates_.push_back({.told = *candidate, .node = chosen->next_hop});
   }
   gathered_ = {family, set};
 }
@@ -115,6 +142,9 @@ Attributes attributes_of(const Encoding& encoding, const PathAttributes& path,
   attributes.next_hop = next_hop;
   attributes.med = path.med;
   attributes.communities = path.communities;
+  attributes.large_communities = path.large_communities;
+  if (path.weight > 0)
+    attributes.extended_communities.push_back(link_bandwidth(encoding, path.weight));
   if (internal) attributes.local_pref = path.local_pref;
   if (encoding.graceful_shutdown) {
     if (internal) attributes.local_pref = 0;

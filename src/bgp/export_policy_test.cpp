@@ -209,5 +209,26 @@ TEST(AttributesOf, GracefulShutdownAddsItsCommunityOnceAndZeroesLocalPref) {
   EXPECT_FALSE(attributes_of(encoding, path, kSelf).local_pref);
 }
 
+TEST(ExportPolicy, TheWeightIsALinkBandwidthOfSoManyMegabits) {
+  PathAttributes path;
+  path.weight = 2;
+  path.large_communities = {{.global = 1, .local1 = 2, .local2 = 3}};
+  Encoding encoding;
+  encoding.local_as = Asn{65'000};
+  using Octets = std::array<std::uint8_t, 8>;
+  // 250,000 octets a second, IEEE 754: 0x48742400.
+  Attributes told = attributes_of(encoding, path, Address::v4(1));
+  EXPECT_EQ(told.extended_communities,
+            (std::vector<Octets>{{0x00, 0x04, 0xfd, 0xe8, 0x48, 0x74, 0x24, 0x00}}));
+  EXPECT_EQ(told.large_communities, path.large_communities);
+  encoding.kind = PeerKind::Internal;
+  encoding.local_as = Asn{4'200'000'000};
+  told = attributes_of(encoding, path, Address::v4(1));
+  EXPECT_EQ(told.extended_communities,
+            (std::vector<Octets>{{0x40, 0x04, 0x5b, 0xa0, 0x48, 0x74, 0x24, 0x00}}));
+  path.weight = 0;
+  EXPECT_TRUE(attributes_of(encoding, path, Address::v4(1)).extended_communities.empty());
+}
+
 }  // namespace
 }  // namespace porter::bgp

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bgp/export_table.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "bgp/mix.hpp"
 
 namespace porter::bgp {
@@ -40,7 +43,7 @@ void ExportTable::release(ToldSet set) {
 }
 
 bool ExportTable::differs(SlotId slot) {
-  const ToldSet set = wanted(slot);
+  const ToldSet set = chosen(slot);
   release(set);  // the same name only if it is current, and then current holds it
   return set != current(slot);
 }
@@ -48,9 +51,72 @@ bool ExportTable::differs(SlotId slot) {
 ToldSet ExportTable::update(SlotId slot) {
   const auto position = static_cast<std::size_t>(slot);
   if (position >= told_.size()) told_.resize(rib_.slot_count());
-  const ToldSet before = std::exchange(told_[position], wanted(slot));
+  const ToldSet before = std::exchange(told_[position], chosen(slot));
   if (before != told_[position]) count(rib_.prefix(slot).family(), before, told_[position]);
   return before;
+}
+
+std::size_t ExportTable::room(SlotId slot) const {
+  const std::size_t others = counts(rib_.prefix(slot).family()).paths - sets_[current(slot)].size();
+  return budget_ > others ? budget_ - others : 0;
+}
+
+// What is told of the slot from now on; what finds no room waits.
+ToldSet ExportTable::chosen(SlotId slot) {
+  const ToldSet all = wanted(slot);
+  if (budget_ == 0) return all;
+  sets_.retain(all);
+  const ToldSet fitting = affordable(slot, all);
+  wait(slot, fitting != all);
+  release(all);
+  return fitting;
+}
+
+// What there is room for: of a prefix that is told in part already, those paths first.
+ToldSet ExportTable::affordable(SlotId slot, ToldSet wanted) {
+  if (budget_ == 0 || sets_[wanted].size() <= room(slot)) return wanted;
+  std::vector<Exported> paths = sets_[wanted];
+  const std::vector<Exported>& told = sets_[current(slot)];
+  std::ranges::sort(paths, {}, [&](const Exported& path) {
+    const bool is_new = std::ranges::find(told, path.id, &Exported::id) == told.end();
+    return std::pair{is_new, path.id};
+  });
+  paths.resize(room(slot));
+  std::ranges::sort(paths);
+  const ToldSet fitting = intern(paths);
+  release(wanted);
+  return fitting;
+}
+
+void ExportTable::wait(SlotId slot, bool is_refused) {
+  const Family family = rib_.prefix(slot).family();
+  Queue& queue = family == Family::V4 ? refused_v4_ : refused_v6_;
+  if (const auto known = refused_.find(slot); known != refused_.end()) {
+    // Of a prefix that left and came back the age is another one.
+    queue.erase({known->second, slot});
+    refused_.erase(known);
+  }
+  if (!is_refused) return;
+  refused_.emplace(slot, rib_.born(slot));
+  queue.emplace(rib_.born(slot), slot);
+}
+
+std::optional<SlotId> ExportTable::next_refused() const {
+  for (const Family family : {Family::V4, Family::V6}) {
+    if (!queue(family).empty() && counts(family).paths < budget_)
+      return queue(family).begin()->second;
+  }
+  return std::nullopt;
+}
+
+std::vector<Prefix> ExportTable::refused(std::size_t limit) const {
+  std::vector<Prefix> prefixes;
+  for (const Family family : {Family::V4, Family::V6}) {
+    std::size_t left = limit;
+    for (auto each = queue(family).begin(); each != queue(family).end() && left > 0; ++each, --left)
+      prefixes.push_back(rib_.prefix(each->second));
+  }
+  return prefixes;
 }
 
 void ExportTable::settle() {

@@ -97,7 +97,9 @@ void Peer::Machine::on(const ConfigChanged& change, Actions& out) {
     close_all(Cease::ConfigurationChange, {}, "the configuration changed", out);
     dialer_.start_over(now_, jitter_);
   } else if (Connection* session = established();
-             session != nullptr &&
+             session != nullptr && has_other_rules(before.encoding, config_.encoding)) {
+    routes_.moved(encoding_of(config_, *session->negotiated(), session->ends()));
+  } else if (session != nullptr &&
              before.encoding.graceful_shutdown != config_.encoding.graceful_shutdown) {
     say_again(*session);
   }

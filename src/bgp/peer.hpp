@@ -159,6 +159,8 @@ struct PeerStatus {
 // resets it. Timers and graceful restart: wait for the next one. Limits, helper, passive, drain: at
 // once.
 enum class EditEffect : std::uint8_t { None, Live, NextSession, ResetsSession };
+// Another audience or budget: the session goes on, and is told the difference.
+[[nodiscard]] bool has_other_rules(const Encoding& from, const Encoding& to);
 [[nodiscard]] EditEffect effect_of(const PeerConfig& from, const PeerConfig& to);
 
 // What the session is to be told once it is open: the configuration's part, what the two OPENs

@@ -12,6 +12,8 @@ namespace {
 // that may no longer be told would have to be withdrawn first.
 Encoding lasting(Encoding encoding) {
   encoding.graceful_shutdown = false;
+  encoding.audience = 0;
+  encoding.budget = 0;
   // The Peer fills these in.
   encoding.kind = {};
   encoding.local_as = {};
@@ -70,6 +72,10 @@ void fill_shared(Encoding& encoding, const Ends& ends) {
 
 }  // namespace
 
+bool has_other_rules(const Encoding& from, const Encoding& to) {
+  return from.audience != to.audience || from.budget != to.budget;
+}
+
 EditEffect effect_of(const PeerConfig& from, const PeerConfig& to) {
   if (lasting(from.open) != lasting(to.open) || lasting(from.encoding) != lasting(to.encoding) ||
       from.single_hop != to.single_hop || from.admin_down != to.admin_down) {
@@ -79,7 +85,8 @@ EditEffect effect_of(const PeerConfig& from, const PeerConfig& to) {
   const bool live = from.dial != to.dial || from.connect_retry != to.connect_retry ||
                     from.received != to.received || from.helper != to.helper ||
                     from.shutdown_text != to.shutdown_text ||
-                    from.encoding.graceful_shutdown != to.encoding.graceful_shutdown;
+                    from.encoding.graceful_shutdown != to.encoding.graceful_shutdown ||
+                    has_other_rules(from.encoding, to.encoding);
   return live ? EditEffect::Live : EditEffect::None;
 }
 

@@ -45,6 +45,8 @@ const std::vector<Edit>& edits() {
       {"helper", EditEffect::Live, [](PeerConfig& c) { c.helper = false; }},
       {"passive", EditEffect::Live, [](PeerConfig& c) { c.dial = PeerConfig::Dial::Passive; }},
       {"connect retry", EditEffect::Live, [](PeerConfig& c) { c.connect_retry = 5; }},
+      {"audience", EditEffect::Live, [](PeerConfig& c) { c.encoding.audience = 7; }},
+      {"budget", EditEffect::Live, [](PeerConfig& c) { c.encoding.budget = 7; }},
       {"drain", EditEffect::Live, [](PeerConfig& c) { c.encoding.graceful_shutdown = true; }},
   };
   return kAll;
@@ -140,6 +142,22 @@ TEST(PeerConfig, ADrainSaysTheTableAgainWithoutAReset) {
   lab.tell(ConfigChanged{.config = drained});
   EXPECT_TRUE(lab.source.last_encoding->graceful_shutdown);
   EXPECT_EQ(lab.count(id, MessageType::Update), 2U);
+  EXPECT_EQ(lab.peer.state(), State::Established);
+}
+
+TEST(PeerConfig, AnotherAudienceOrBudgetMovesTheSessionWithoutAReset) {
+  Lab lab;
+  lab.source.add(lab::announce(lab::host(1)));
+  lab.start();
+  const ConnId id = lab.establish();
+  PeerConfig named = lab::config();
+  named.encoding.audience = 7;
+  named.encoding.budget = 100;
+  lab.tell(ConfigChanged{.config = named});
+  EXPECT_EQ(lab.source.moved_count, 1U);
+  EXPECT_EQ(lab.source.opened_count, 1U);
+  EXPECT_EQ(lab.source.last_encoding->audience, 7U);
+  EXPECT_EQ(lab.count(id, MessageType::Update), 1U);
   EXPECT_EQ(lab.peer.state(), State::Established);
 }
 

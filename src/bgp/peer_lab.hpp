@@ -82,6 +82,10 @@ class ScriptedSource final : public RouteSource {
     queue_.assign(table.begin(), table.end());
     offset_ = 0;
   }
+  void moved(const Encoding& encoding) override {
+    ++moved_count;
+    last_encoding = encoding;
+  }
   void closed() override {
     ++closed_count;
     open_ = false;
@@ -123,6 +127,7 @@ class ScriptedSource final : public RouteSource {
   std::vector<Family> refreshed;
   std::optional<Encoding> last_encoding;
   unsigned opened_count = 0;
+  unsigned moved_count = 0;
   unsigned closed_count = 0;
 
  private:

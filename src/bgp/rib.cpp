@@ -23,14 +23,21 @@ std::size_t Rib::HashAttributes::operator()(const PathAttributes& attributes) co
   mix.add((static_cast<std::uint64_t>(attributes.local_pref) << 8U) | attributes.prepend);
   for (const std::uint32_t community : attributes.communities)
     mix.add(community);
+  for (const LargeCommunity& community : attributes.large_communities) {
+    mix.add((static_cast<std::uint64_t>(community.global) << 32U) | community.local1);
+    mix.add(community.local2);
+  }
+  mix.add(attributes.weight);
   return hashed(mix);
 }
 
 std::size_t Rib::HashPath::operator()(const StoredPath& path) const {
-  const std::uint64_t flags = (path.own ? 1U : 0U) | (path.own_address ? 2U : 0U);
+  const std::uint64_t flags =
+      (path.own ? 1U : 0U) | (path.own_address ? 2U : 0U) | (path.withheld ? 4U : 0U);
   return hashed(Mix{}
                     .add(path.next_hop)
-                    .add((static_cast<std::uint64_t>(path.id) << 2U) | flags)
+                    .add((static_cast<std::uint64_t>(path.id) << 3U) | flags)
+                    .add(path.audience)
                     .add(static_cast<std::uint32_t>(path.attributes)));
 }
 
@@ -63,7 +70,10 @@ void Rib::set(const Prefix& prefix, std::span<const Path> paths) {
   release(before);
   if (before == set) return;
 
-  if (before == PathSet{}) ++live_;
+  if (before == PathSet{}) {
+    ++live_;
+    at(slot).born = version_ + 1;
+  }
   if (set == PathSet{}) --live_;
   ++version_;
   list(slot);
@@ -76,7 +86,8 @@ PathSet Rib::intern(std::span<const Path> paths) {
   for (const Path& path : paths)
     sorted_.push_back(&path);
   std::ranges::sort(sorted_, [](const Path* left, const Path* right) { return *left < *right; });
-  const auto repeated = std::ranges::unique(sorted_, {}, [](const Path* path) { return path->id; });
+  const auto repeated = std::ranges::unique(
+      sorted_, {}, [](const Path* path) { return std::pair{path->id, path->audience}; });
   sorted_.erase(repeated.begin(), repeated.end());
 
   refs_.clear();
@@ -90,9 +101,11 @@ PathSet Rib::intern(std::span<const Path> paths) {
     }
     last = &path->attributes;
     const auto stored = paths_.intern(StoredPath{.id = path->id,
+                                                 .audience = path->audience,
                                                  .next_hop = path->next_hop,
                                                  .own = path->own,
                                                  .own_address = path->own_address,
+                                                 .withheld = path->withheld,
                                                  .attributes = attributes});
     if (!stored.created) attributes_.release(attributes);
     refs_.push_back(stored.id);
@@ -204,9 +217,11 @@ std::vector<Path> Rib::paths(const Prefix& prefix) const {
   for (const PathRef ref : paths(path_set(*slot))) {
     const StoredPath& stored = path(ref);
     found.push_back(Path{.id = stored.id,
+                         .audience = stored.audience,
                          .next_hop = stored.next_hop,
                          .own = stored.own,
                          .own_address = stored.own_address,
+                         .withheld = stored.withheld,
                          .attributes = attributes(stored.attributes)});
   }
   return found;

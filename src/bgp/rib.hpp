@@ -5,7 +5,7 @@
 #include <span>
 
 #include "bgp/interner.hpp"
-#include "bgp/types.hpp"
+#include "bgp/update.hpp"
 
 // Routes towards our peers, from what is planned to the octets of UPDATEs:
 //
@@ -39,18 +39,27 @@ struct PathAttributes {
   std::optional<std::uint32_t> med;
   std::uint32_t local_pref = 100;
   std::uint8_t prepend = 0;
-  std::vector<std::uint32_t> communities;  // sorted
+  std::vector<std::uint32_t> communities;           // sorted
+  std::vector<LargeCommunity> large_communities{};  // sorted
+  std::uint32_t weight = 0;  // told as link bandwidth, so many Mbit/s; 0: not told
   friend auto operator<=>(const PathAttributes&, const PathAttributes&) = default;
 };
+
+// Whom a path is for: 0 is everybody of whom nothing else is said, any other number one peer (or
+// all peers out of one neighbour prefix). Of paths with one identifier a peer is told its own,
+// where there is one, in place of everybody's (api.md 7, `peers`; docs/adr/0007).
+using Audience = std::uint64_t;
 
 // One way to reach a prefix: a next hop (a node), its identifier (RFC 7911; one next hop, one
 // identifier, stable across restarts), and whether it is this node.
 struct Path {
   PathId id = 0;
+  Audience audience = 0;
   Address next_hop;
   bool own = false;  // this node: the only one told in Self mode
   bool own_address =
-      false;  // own, and the session's local address is to be told instead of next_hop
+      false;              // own, and the session's local address is to be told instead of next_hop
+  bool withheld = false;  // this audience is not told what everybody else is
   PathAttributes attributes;
   friend auto operator<=>(const Path&, const Path&) = default;
 };
@@ -63,9 +72,11 @@ enum class PathSet : std::uint32_t {};  // the PathRefs of a prefix, by path ide
 
 struct StoredPath {
   PathId id = 0;
+  Audience audience = 0;
   Address next_hop;
   bool own = false;
   bool own_address = false;
+  bool withheld = false;
   AttrId attributes{};
   friend bool operator==(const StoredPath&, const StoredPath&) = default;
 };
@@ -79,7 +90,7 @@ class Rib {
   ~Rib();
 
   // The latest whole set of a prefix; empty withdraws it. In any order; of paths with one
-  // identifier the first in order counts. The same again is no change.
+  // identifier and audience the first in order counts. The same again is no change.
   void set(const Prefix& prefix, std::span<const Path> paths);
   void withdraw(const Prefix& prefix) { set(prefix, {}); }
 
@@ -109,6 +120,8 @@ class Rib {
   [[nodiscard]] std::size_t slot_count() const { return slots_.size(); }  // SlotIds lie below
   [[nodiscard]] const Prefix& prefix(SlotId slot) const { return at(slot).prefix; }
   [[nodiscard]] PathSet path_set(SlotId slot) const { return at(slot).set; }
+  // Grows from prefix to prefix as they get their first path: the smaller, the older.
+  [[nodiscard]] std::uint64_t born(SlotId slot) const { return at(slot).born; }
   [[nodiscard]] std::span<const PathRef> paths(PathSet set) const { return sets_[set]; }
   [[nodiscard]] const StoredPath& path(PathRef path) const { return paths_[path]; }
   [[nodiscard]] const PathAttributes& attributes(AttrId id) const { return attributes_[id]; }
@@ -129,6 +142,7 @@ class Rib {
     Prefix prefix;
     PathSet set{};
     Position changed = kUnlisted;  // where its one valid entry is
+    std::uint64_t born = 0;
     std::uint32_t pins = 0;
   };
   struct HashPath {

@@ -27,6 +27,8 @@ struct Encoding {
   std::optional<Address> exclude;  // the peer's own address, where it is a next hop of ours
   std::uint64_t speaker = 0;       // hash of who we are: spreads the one path told without ADD-PATH
   bool graceful_shutdown = false;  // RFC 8326: 65535:0, LOCAL_PREF 0 on iBGP
+  std::uint64_t audience = 0;      // whose paths are told (bgp::Audience)
+  std::uint32_t budget = 0;        // paths of a family that are told, at most; 0: any number
   friend auto operator<=>(const Encoding&, const Encoding&) = default;
 };
 
@@ -40,8 +42,11 @@ class RouteSource {
   virtual ~RouteSource() = default;
 
   virtual void opened(const Encoding& encoding) = 0;  // Established: the whole table is pending
-  virtual void closed() = 0;                          // nothing is pending any more
-  virtual void refresh(Family family) = 0;            // RFC 2918: that family again
+  // What the peer is to be told follows other rules from here on. What it was told still counts:
+  // the difference is pending. Only while open.
+  virtual void moved(const Encoding& encoding) = 0;
+  virtual void closed() = 0;                // nothing is pending any more
+  virtual void refresh(Family family) = 0;  // RFC 2918: that family again
   // UPDATE messages, whole, in the order they must go out; at least one if any is pending, then up
   // to `budget` octets. Valid until consumed() or closed(). Repeated calls without consumed() give
   // the same octets first.

@@ -2,6 +2,7 @@
 #include "bgp/subscription.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace porter::bgp {
 namespace {
@@ -12,6 +13,36 @@ constexpr std::size_t kFewSettled = 64;  // not worth a walk
 
 Subscription::Subscription(UpdateGroups& groups, const Encoding& encoding)
     : groups_{groups}, group_{groups.join(encoding)} {}
+
+Subscription::Subscription(UpdateGroups& groups, const Encoding& encoding, Subscription& before)
+    : Subscription{groups, encoding} {
+  if (before.stage_ == Stage::New) return;
+  Encoding old = before.group_.encoding();
+  old.audience = encoding.audience;
+  old.budget = encoding.budget;
+  take_over(before, old == encoding);
+}
+
+// Whatever the peer holds that this group does not tell alike is owed. `is_alike`: equal names of
+// attributes are equal octets in both groups.
+void Subscription::take_over(Subscription& before, bool is_alike) {
+  if (before.stage_ == Stage::Following) before.leave_list();
+  group_.catch_up();
+  stage_ = Stage::Lagging;
+  group_.laggards_.push_back(this);
+  for (std::uint32_t number = 0; number < group_.rib_.slot_count(); ++number) {
+    const SlotId slot{number};
+    const auto owed = before.holds_.find(slot);
+    const ToldSet held = owed != before.holds_.end() ? owed->second : before.told(slot);
+    ToldSet holds = group_.table_.adopt(before.group_.table_[held]);
+    if (!is_alike) {
+      const ToldSet forgotten = group_.table_.forgotten(holds);
+      group_.table_.release(std::exchange(holds, forgotten));
+    }
+    if (holds != told(slot)) owe(slot, holds);
+    group_.table_.release(holds);
+  }
+}
 
 Subscription::~Subscription() {
   if (stage_ == Stage::Following) group_.unfollow(*this, position_);

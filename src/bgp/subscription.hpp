@@ -18,6 +18,8 @@ namespace porter::bgp {
 class Subscription {
  public:
   Subscription(UpdateGroups& groups, const Encoding& encoding);
+  // Goes on where `before` stands, in another group; `before` is of no use afterwards.
+  Subscription(UpdateGroups& groups, const Encoding& encoding, Subscription& before);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
   ~Subscription();
@@ -40,6 +42,7 @@ class Subscription {
   void leave_list();
   void changed(SlotId slot, ToldSet before);  // what the group tells, for a laggard
 
+  void take_over(Subscription& before, bool is_alike);
   void start();
   [[nodiscard]] ToldSet told(SlotId slot) const { return group_.table_.current(slot); }
   void owe(SlotId slot, ToldSet holds);

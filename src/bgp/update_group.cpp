@@ -13,9 +13,15 @@ UpdateGroup::UpdateGroup(Rib& rib, const Encoding& encoding, const GroupLimits& 
       changes_{rib},
       table_{rib, encoding},
       packer_{rib, encoding} {
-  for (std::uint32_t slot = 0; slot < rib_.slot_count(); ++slot) {
-    table_.release(table_.update(SlotId{slot}));
+  std::vector<SlotId> slots;
+  slots.reserve(rib_.slot_count());
+  for (std::uint32_t slot = 0; slot < rib_.slot_count(); ++slot)
+    slots.push_back(SlotId{slot});
+  if (encoding.budget > 0) {
+    std::ranges::sort(slots, {}, [&](SlotId slot) { return rib_.born(slot); });
   }
+  for (const SlotId slot : slots)
+    table_.release(table_.update(slot));
   table_.settle();
 }
 
@@ -31,17 +37,30 @@ bool UpdateGroup::has_changes() {
     if (differs) break;
     changes_.pass();
   }
+  differs = differs || table_.next_refused().has_value();
   table_.settle();
   changes_.settle();
   return differs;
 }
 
+// Room that was freed is for those who wait, ahead of what is new.
+std::optional<SlotId> UpdateGroup::next_changed() {
+  if (const std::optional<SlotId> refused = table_.next_refused()) return refused;
+  const std::optional<SlotId> slot = changes_.next();
+  if (slot) changes_.pass();
+  return slot;
+}
+
+std::vector<Exported> UpdateGroup::told(const Prefix& prefix) const {
+  const std::optional<SlotId> slot = rib_.find(prefix);
+  return slot ? table_[table_.current(*slot)] : std::vector<Exported>{};
+}
+
 bool UpdateGroup::advance() {
   std::vector<Touched> touched;
   while (packer_.octets() < limits_.chunk_octets) {
-    const std::optional<SlotId> slot = changes_.next();
+    const std::optional<SlotId> slot = next_changed();
     if (!slot) break;
-    changes_.pass();
     const ToldSet before = table_.update(*slot);
     const ToldSet after = table_.current(*slot);
     if (before == after) {
@@ -78,9 +97,9 @@ std::shared_ptr<const Chunk> UpdateGroup::share(Chunk chunk) {
 
 void UpdateGroup::append(std::vector<Touched> touched) {
   const Entry& entry = list_.emplace_back(Entry{.chunk = share(packer_.finish()),
-                                          .touched = std::move(touched),
-                                          .readers = followers_.size(),
-                                          .begins = listed_});
+                                                .touched = std::move(touched),
+                                                .readers = followers_.size(),
+                                                .begins = listed_});
   listed_ += entry.chunk->octets.size();
   put_out_laggards();
 }

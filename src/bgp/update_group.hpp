@@ -56,6 +56,12 @@ class UpdateGroup {
 
   [[nodiscard]] const Encoding& encoding() const { return encoding_; }
   [[nodiscard]] ExportTable::Counts counts(Family family) const { return table_.counts(family); }
+  // What is told of a prefix, and what a budget keeps back.
+  [[nodiscard]] std::vector<Exported> told(const Prefix& prefix) const;
+  [[nodiscard]] std::size_t refused(Family family) const { return table_.refused(family); }
+  [[nodiscard]] std::vector<Prefix> refused(std::size_t limit) const {
+    return table_.refused(limit);
+  }
   [[nodiscard]] std::size_t peers() const { return peers_; }
   [[nodiscard]] std::size_t chunks() const { return list_.size(); }        // kept for followers
   [[nodiscard]] std::uint64_t octets_encoded() const { return encoded_; }  // ever, for all peers
@@ -78,6 +84,7 @@ class UpdateGroup {
     return list_[static_cast<std::size_t>(position - first_)];
   }
   [[nodiscard]] bool has_changes();  // something in the Rib differs from what is told
+  [[nodiscard]] std::optional<SlotId> next_changed();
   bool advance();  // tells the next changes; false: there was nothing for the list
   void catch_up();
   [[nodiscard]] std::shared_ptr<const TableDump> dump();  // of what is told

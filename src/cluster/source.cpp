@@ -40,18 +40,32 @@ std::uint64_t number_of(const std::string& version) {
 Source::Source(io::asio::any_io_executor executor, kube::Client& client,
                const std::vector<Kind>& kinds, Statuses statuses, std::uint64_t jitter_seed,
                OnFact on_fact)
-    : on_fact_{std::move(on_fact)} {
-  for (const Kind kind : kinds) {
-    kube::Reflector::Config config;
-    config.resource = kube::resource_of(kind);
-    config.list_watch.jitter_seed = jitter_seed++;
-    config.tells_status = statuses == Statuses::Told;
-    kube::Reflector::Told events;
-    events.fact = [this](plan::Fact fact) { take(std::move(fact)); };
-    events.synced = [this] { synced(); };
-    reflectors_.push_back(
-        std::make_unique<kube::Reflector>(executor, client, std::move(config), std::move(events)));
-  }
+    : executor_{std::move(executor)},
+      client_{client},
+      statuses_{statuses},
+      jitter_seed_{jitter_seed},
+      on_fact_{std::move(on_fact)} {
+  for (const Kind kind : kinds)
+    add(kind);
+}
+
+void Source::add(Kind kind) {
+  kinds_.insert(kind);
+  kube::Reflector::Config config;
+  config.resource = kube::resource_of(kind);
+  config.list_watch.jitter_seed = jitter_seed_++;
+  config.tells_status = statuses_ == Statuses::Told;
+  kube::Reflector::Told events;
+  events.fact = [this](plan::Fact fact) { take(std::move(fact)); };
+  events.synced = [this] { synced(); };
+  reflectors_.push_back(
+      std::make_unique<kube::Reflector>(executor_, client_, std::move(config), std::move(events)));
+}
+
+void Source::follow(Kind kind) {
+  if (kinds_.contains(kind)) return;
+  add(kind);
+  reflectors_.back()->start();
 }
 
 Source::~Source() = default;

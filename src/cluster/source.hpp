@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Source {
   ~Source();
 
   void start();
+  // One kind more, once it is in use; Synced waits for it too, where it has not been told yet.
+  void follow(model::Kind kind);
   io::Task<> stop();  // awaited before it is destroyed
 
   [[nodiscard]] bool is_synced() const { return is_synced_; }
@@ -55,6 +58,13 @@ class Source {
  private:
   void take(plan::Fact fact);
   void synced();
+  void add(model::Kind kind);
+
+  io::asio::any_io_executor executor_;
+  kube::Client& client_;
+  Statuses statuses_;
+  std::uint64_t jitter_seed_;
+  std::set<model::Kind> kinds_;
 
   OnFact on_fact_;
   std::map<model::ObjectKey, std::string> versions_;

@@ -218,6 +218,11 @@ void add_peers(Families& out, const Sources& sources) {
       out.add(count, {{"peer", peer.session}, {"family", family}, {"direction", direction}});
     }
   }
+  out.gauge("porter_bgp_budget_refused", "Prefixes that prefixBudget keeps back.");
+  for (const auto& peer : peers) {
+    out.add(peer.sent_v4.refused, {{"peer", peer.session}, {"family", "ipv4"}});
+    out.add(peer.sent_v6.refused, {{"peer", peer.session}, {"family", "ipv6"}});
+  }
   out.counter("porter_bgp_malformed_total", "UPDATEs with errors, by the verdict of RFC 7606.");
   for (const auto& peer : peers) {
     out.add(peer.status.treated_as_withdraw,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -214,6 +215,7 @@ Tree path_communities(const std::vector<std::uint32_t>& communities) {
 
 Tree services_of(const Prefix& prefix, const Sources& sources) {
   Tree list = Tree::list();
+  if (!prefix.is_host()) return list;  // an aggregate is of many
   for (const auto& service : sources.engine.assigner().holders(prefix.address())) {
     const auto known = sources.engine.view().services.find(service);
     const bool local = known != sources.engine.view().services.end() &&
@@ -227,10 +229,12 @@ Tree route_item(const plan::Route& route, const Sources& sources) {
   Tree item = Tree::map();
   item.set("prefix", to_string(route.prefix));
   Tree hops = Tree::list();
-  for (const bgp::Path& path : route.paths)
-    hops.push(to_string(path.next_hop));
+  std::set<bgp::PathId> ids;  // of some there are several, for several peers
+  for (const bgp::Path& path : route.paths) {
+    if (!path.withheld && ids.insert(path.id).second) hops.push(to_string(path.next_hop));
+  }
   item.set("nextHops", std::move(hops));
-  item.set("paths", std::uint64_t{route.paths.size()});
+  item.set("paths", std::uint64_t{ids.size()});
   const bgp::PathAttributes& attributes = route.paths.front().attributes;
   item.set("communities", path_communities(attributes.communities));
   item.set("med", attributes.med ? Tree{*attributes.med} : Tree{});

@@ -7,19 +7,11 @@
 namespace porter::model {
 namespace {
 
-Decoded read_all(const std::string& spec) {
+Decoded read(const std::string& spec) {
   return decode(
       flow("{apiVersion: network.kubesphere.io/v1alpha2, kind: BgpAdvertisement,\n"
            "metadata: {name: lab},\nspec: " +
            spec + "}"));
-}
-
-// But for what is said of every one.
-Decoded read(const std::string& spec) {
-  Decoded decoded = read_all(spec);
-  std::erase_if(decoded.problems,
-                [](const Problem& problem) { return problem.reason == "FieldIgnored"; });
-  return decoded;
 }
 
 BgpAdvertisement advertisement(const std::string& spec) {
@@ -40,13 +32,6 @@ TEST(BgpAdvertisement, AnEmptyOneSelectsEverythingAndChangesNothing) {
   BgpAdvertisement expected;
   expected.meta = all.meta;
   EXPECT_EQ(all, expected);
-}
-
-TEST(BgpAdvertisement, SaysThatItDoesNothingYet) {
-  EXPECT_EQ(
-      text_of(read_all("{}").problems),
-      "Warning FieldIgnored spec:3: this release checks BgpAdvertisements and does not act on "
-      "them yet");
 }
 
 TEST(BgpAdvertisement, EveryFieldHasItsPlace) {

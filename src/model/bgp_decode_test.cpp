@@ -145,10 +145,6 @@ TEST(BgpConfDecode, SaysWhatIsWrong) {
       {"{as: 1, nextHopMode: self}",
        "Error Invalid spec.nextHopMode:3: self: must be Self or Nodes"},
       {"{as: 1, advertise: None}", "Error Invalid spec.advertise:3: None: must be All or Selected"},
-      {"{as: 1, advertise: Selected}",
-       "Error Invalid spec.advertise:3: Selected: this release does not act on BgpAdvertisements, "
-       "so "
-       "nothing could be selected; only All is possible"},
       {"{as: 1, gracefulShutdown: 1}",
        "Error Invalid spec.gracefulShutdown:3: 1: must be true or false"},
       {"{as: 1, drain: {holdSeconds: -1}}",

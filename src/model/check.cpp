@@ -39,6 +39,31 @@ bool exclude_each_other(const Requirement& left, const Requirement& right) {
          (left.op == Operator::In || left.op == Operator::Exists);
 }
 
+std::string_view conflict_of(const BgpAdvertisement& left, const BgpAdvertisement& right) {
+  const auto differ = [](const auto& one, const auto& other) {
+    return one && other && *one != *other;
+  };
+  if (differ(left.local_preference, right.local_preference)) return "spec.localPreference";
+  return differ(left.med, right.med) ? "spec.med" : "";
+}
+
+bool may_meet(const BgpAdvertisement& left, const BgpAdvertisement& right) {
+  const auto are_apart = [](const std::vector<std::string>& one,
+                            const std::vector<std::string>& other) {
+    return !one.empty() && !other.empty() &&
+           std::none_of(one.begin(), one.end(),
+                        [&](const std::string& name) { return contains(other, name); });
+  };
+  const bool by_name = !left.eip_selector && !right.eip_selector;
+  if (by_name && are_apart(left.eips, right.eips)) return false;
+  const bool by_label = left.eips.empty() && right.eips.empty();
+  return !(by_label && are_disjoint(left.eip_selector, right.eip_selector)) &&
+         !are_apart(left.peers, right.peers) &&
+         !are_disjoint(left.service_selector, right.service_selector) &&
+         !are_disjoint(left.namespace_selector, right.namespace_selector) &&
+         !are_disjoint(left.node_selector, right.node_selector);
+}
+
 class Checker {
  public:
   explicit Checker(std::span<const Object> objects) : objects_{objects} {}
@@ -211,8 +236,8 @@ class Checker {
     std::vector<std::pair<Index, const BgpAdvertisement*>> older;
     for (const auto& [i, advertisement] : all<BgpAdvertisement>()) {
       for (const auto& [rival, other] : older) {
-        const std::string_view field = conflict_of(*advertisement, *other);
-        if (field.empty() || !may_meet(*advertisement, *other)) continue;
+        const std::string_view field = conflict_between(*advertisement, *other);
+        if (field.empty()) continue;
         const std::string& winner = other->meta.name.name;
         add(i, Severity::Warning, "ConflictingAdvertisement", std::string{field},
             fmt::format("BgpAdvertisement {} says otherwise; where both select a route, {} wins",
@@ -222,31 +247,6 @@ class Checker {
       }
       if (older.size() < kMostRivals) older.emplace_back(i, advertisement);
     }
-  }
-
-  static std::string_view conflict_of(const BgpAdvertisement& left, const BgpAdvertisement& right) {
-    const auto differ = [](const auto& one, const auto& other) {
-      return one && other && *one != *other;
-    };
-    if (differ(left.local_preference, right.local_preference)) return "spec.localPreference";
-    return differ(left.med, right.med) ? "spec.med" : "";
-  }
-
-  static bool may_meet(const BgpAdvertisement& left, const BgpAdvertisement& right) {
-    const auto are_apart = [](const std::vector<std::string>& one,
-                              const std::vector<std::string>& other) {
-      return !one.empty() && !other.empty() &&
-             std::none_of(one.begin(), one.end(),
-                          [&](const std::string& name) { return contains(other, name); });
-    };
-    const bool by_name = !left.eip_selector && !right.eip_selector;
-    if (by_name && are_apart(left.eips, right.eips)) return false;
-    const bool by_label = left.eips.empty() && right.eips.empty();
-    return !(by_label && are_disjoint(left.eip_selector, right.eip_selector)) &&
-           !are_apart(left.peers, right.peers) &&
-           !are_disjoint(left.service_selector, right.service_selector) &&
-           !are_disjoint(left.namespace_selector, right.namespace_selector) &&
-           !are_disjoint(left.node_selector, right.node_selector);
   }
 
   // Only where the set has Secrets: a folder without any leaves them to somebody else.
@@ -311,6 +311,11 @@ bool are_disjoint(const std::optional<Selector>& left, const std::optional<Selec
               return exclude_each_other(one, other) || exclude_each_other(other, one);
             });
       });
+}
+
+std::string_view conflict_between(const BgpAdvertisement& left, const BgpAdvertisement& right) {
+  const std::string_view field = conflict_of(left, right);
+  return field.empty() || !may_meet(left, right) ? std::string_view{} : field;
 }
 
 bool is_same_neighbor(const BgpPeer& left, const BgpPeer& right) {

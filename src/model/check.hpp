@@ -21,6 +21,10 @@ struct Located {
 // their age, so the caller numbers them first. O(n log n).
 [[nodiscard]] std::vector<Located> check(std::span<const Object> objects);
 
+// The field in which two BgpAdvertisements that may select one route differ; empty: none.
+[[nodiscard]] std::string_view conflict_between(const BgpAdvertisement& left,
+                                                const BgpAdvertisement& right);
+
 // Could one node have both sessions (api.md 7: node, neighbour with zone, port)?
 [[nodiscard]] bool is_same_neighbor(const BgpPeer& left, const BgpPeer& right);
 // Can no set of labels match both? Says yes only where that is certain.

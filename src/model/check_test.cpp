@@ -12,9 +12,7 @@ namespace porter::model {
 namespace {
 
 Object object(std::string_view document) {
-  Decoded decoded = decode(flow(document));
-  std::erase_if(decoded.problems,  // said of every BgpAdvertisement
-                [](const Problem& problem) { return problem.reason == "FieldIgnored"; });
+  const Decoded decoded = decode(flow(document));
   EXPECT_EQ(text_of(decoded.problems), "") << document;
   return decoded.object.value();
 }

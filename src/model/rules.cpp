@@ -104,9 +104,8 @@ void apply_rules(const Tree& document, EipAddress& address, Complaints& complain
 }
 
 // In order and each once, so that a list that was only rearranged says nothing new.
-void apply_rules(const Tree& document, BgpAdvertisement& advertisement, Complaints& complaints) {
-  complaints.warn("FieldIgnored", "spec", document["spec"].line(),
-                  "this release checks BgpAdvertisements and does not act on them yet");
+void apply_rules(const Tree& /*document*/, BgpAdvertisement& advertisement,
+                 Complaints& /*complaints*/) {
   const auto settle = [](auto& values) {
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
@@ -115,15 +114,9 @@ void apply_rules(const Tree& document, BgpAdvertisement& advertisement, Complain
   settle(advertisement.large_communities);
 }
 
-// What would announce more than was asked for is refused; what would announce it otherwise is said.
 void apply_rules(const Tree& document, BgpConf& conf, Complaints& complaints) {
   clear_ignored_policy(document, conf, complaints);
   settle_graceful_restart(document, conf.graceful_restart, kHoldTime, complaints);
-  if (conf.advertise == Advertise::Selected) {
-    complaints.error("spec.advertise", document.at_path("spec.advertise").line(),
-                     "Selected: this release does not act on BgpAdvertisements, so nothing could "
-                     "be selected; only All is possible");
-  }
 }
 
 }  // namespace porter::model

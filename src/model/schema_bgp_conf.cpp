@@ -96,10 +96,8 @@ constexpr auto kHead = std::to_array<Field>({
     {.path = "spec.advertise",
      .type = FieldType::Choice,
      .set = put<&BgpConf::advertise>,
-     .doc =
-         "What is announced: every address to every peer, with BgpAdvertisements modifying what "
-         "they select; or `Selected`, only what a BgpAdvertisement selects. This release does not "
-         "act on BgpAdvertisements and refuses `Selected`.",
+     .doc = "What is announced: every address to every peer, with BgpAdvertisements modifying what "
+            "they select; or `Selected`, only what a BgpAdvertisement selects.",
      .fallback = "All",
      .words = kAdvertise},
     {.path = "spec.gracefulShutdown",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace porter::plan {
@@ -58,13 +59,43 @@ void Announcer::node_changed(const std::string& node, const model::Node* before)
   const bool is_there = now != view_.nodes.end();
   if (!is_there) memory_.silent_since.erase(node);
   if (before != nullptr && is_there && is_alike_for_peers(*before, now->second)) return;
+  if (!view_.bgp_advertisements.empty()) mark_all_addresses();  // nodeSelector
   mark_all_peers();
 }
 
 void Announcer::conf_changed() {
   nodes_dirty_ = true;
+  mark_all_addresses();
   all_services_changed_ = true;
   mark_all_peers();
+}
+
+// Who is named from now on is told on its own before the routes say what.
+void Announcer::advertisement_changed() {
+  named_peers_.merge(named_peers(view_));
+  mark_all_peers();
+  mark_all_addresses();
+  all_services_changed_ = true;
+}
+
+void Announcer::eip_changed() {
+  if (!view_.bgp_advertisements.empty()) mark_all_addresses();
+}
+
+void Announcer::namespace_changed() {
+  const bool matters = std::ranges::any_of(view_.bgp_advertisements, [](const auto& each) {
+    return each.second.namespace_selector.has_value();
+  });
+  if (matters) mark_all_addresses();
+}
+
+void Announcer::aggregate_seen(const Prefix& aggregate, const std::string& error) {
+  if (!wanted_aggregates_.contains(aggregate)) return;
+  const auto [known, is_new] = held_.try_emplace(aggregate, error);
+  if (!is_new && std::exchange(known->second, error) == error) return;
+  dirty_addresses_.merge(aggregates_.members(aggregate));
+  dirty_aggregates_.insert(aggregate);
+  all_services_changed_ = true;
 }
 
 void Announcer::peer_changed(const std::string& peer) {
@@ -81,7 +112,8 @@ void Announcer::session_changed(const std::string& peer) {
   if (const auto session = view_.sessions.find(peer); session != view_.sessions.end()) {
     gist = {.is_established = session->second.state == bgp::State::Established,
             .negotiated = session->second.negotiated,
-            .ends = session->second.ends};
+            .ends = session->second.ends,
+            .refused = session->second.refused};
     if (!gist.is_established) gist = {};
   }
   if (std::exchange(sessions_[peer], gist) != gist) all_services_changed_ = true;
@@ -115,11 +147,13 @@ void Announcer::mark_all_peers() {
 
 void Announcer::mark_all_addresses() {
   dirty_addresses_.insert(known_.begin(), known_.end());
+  for (const Prefix& aggregate : aggregates_.all())
+    dirty_aggregates_.insert(aggregate);
 }
 
 bool Announcer::has_work() const {
-  return view_.synced &&
-         (nodes_dirty_ || listen_dirty_ || !dirty_peers_.empty() || !dirty_addresses_.empty());
+  return view_.synced && (nodes_dirty_ || listen_dirty_ || !dirty_peers_.empty() ||
+                          !dirty_addresses_.empty() || !dirty_aggregates_.empty());
 }
 
 TimePoint Announcer::deadline() const {
@@ -135,12 +169,24 @@ void Announcer::step(TimePoint now, std::int64_t unix_now, std::size_t budget, C
   if (now >= deadline()) nodes_dirty_ = true;
   plan_sessions(budget, out);
   if (std::exchange(nodes_dirty_, false)) settle_nodes(now, unix_now, out);
-  plan_addresses(budget, out);
+  plan_routes(budget, out);
+  follow_named_peers();
+}
+
+// A peer that is named no longer is one of everybody else, once the routes say to everybody what it
+// is to be told.
+void Announcer::follow_named_peers() {
+  if (!dirty_addresses_.empty() || !dirty_aggregates_.empty()) return;
+  std::set<std::string> named = named_peers(view_);
+  if (named == named_peers_) return;
+  named_peers_ = std::move(named);
+  mark_all_peers();
 }
 
 void Announcer::plan_sessions(std::size_t& budget, Changes& out) {
   if (dirty_peers_.empty() && !listen_dirty_) return;
-  const SessionGround ground = session_ground(view_);
+  SessionGround ground = session_ground(view_);
+  ground.named.insert(named_peers_.begin(), named_peers_.end());
   for (; budget > 0 && !dirty_peers_.empty(); --budget) {
     plan_session(ground, dirty_peers_.extract(dirty_peers_.begin()).value(), out);
   }
@@ -243,44 +289,71 @@ void Announcer::name_next_hops(Changes& out) {
   ids_.trim(in_use);
 }
 
-void Announcer::plan_addresses(std::size_t& budget, Changes& out) {
-  std::vector<Route> withdrawn;
-  std::vector<Route> announced;
-  for (; budget > 0 && !dirty_addresses_.empty(); --budget) {
-    plan_address(dirty_addresses_.extract(dirty_addresses_.begin()).value(), withdrawn, announced);
+// Aggregates behind the addresses: each is planned once for all of its members.
+void Announcer::plan_routes(std::size_t& budget, Changes& out) {
+  if (dirty_addresses_.empty() && dirty_aggregates_.empty()) return;
+  News news;
+  const AdvertiseGround ground = advertise_ground(view_, standings_, ids_, held_);
+  for (; budget > 0 && !dirty_addresses_.empty(); --budget)
+    plan_address(ground, dirty_addresses_.extract(dirty_addresses_.begin()).value(), news);
+  if (dirty_addresses_.empty()) {
+    for (; budget > 0 && !dirty_aggregates_.empty(); --budget)
+      plan_aggregate(ground, dirty_aggregates_.extract(dirty_aggregates_.begin()).value(), news);
   }
-  for (std::vector<Route>* routes : {&withdrawn, &announced}) {
+  for (std::vector<Route>* routes : {&news.withdrawn, &news.announced}) {
     for (Route& route : *routes)
       out.emplace_back(std::move(route));
   }
+  std::ranges::move(news.aggregates, std::back_inserter(out));
 }
 
-void Announcer::plan_address(const Address& address, std::vector<Route>& withdrawn,
-                             std::vector<Route>& announced) {
+void Announcer::plan_address(const AdvertiseGround& ground, const Address& address, News& news) {
   const Claim claim = claim_of(view_, assigner_, address);
-  Route next{.prefix = Prefix::host(address),
-             .paths = paths_of(carriers(standings_, address.family(), claim.reach),
-                               address.family(), ids_)};
-  const auto before = routes_.find(next.prefix);
-  const bool is_out = before != routes_.end();
-  if (next.paths.empty() && assigner_.holders(address).empty()) known_.erase(address);
-  const bool is_news = is_out ? before->second != next : !next.paths.empty();
-  if (is_news || next.paths.empty()) {  // where there is none, the reason may be another one now
+  AddressPlan plan = address_plan(ground, claim, address);
+  aggregates_.set(address, std::move(plan.aggregates), dirty_aggregates_);
+  const bool is_out = !plan.paths.empty();
+  if (!is_out && assigner_.holders(address).empty()) known_.erase(address);
+  const bool is_news =
+      say_route({.prefix = Prefix::host(address), .paths = std::move(plan.paths)}, news);
+  if (is_news || !is_out) {  // where there is none, the reason may be another one now
     changed_services_.insert(claim.services.begin(), claim.services.end());
   }
-  if (!is_news) return;
+}
+
+void Announcer::plan_aggregate(const AdvertiseGround& ground, const Prefix& aggregate, News& news) {
+  const std::vector<const AggregatePart*> parts = aggregates_.parts(aggregate);
+  if (!parts.empty() && wanted_aggregates_.insert(aggregate).second)
+    news.aggregates.emplace_back(AggregateWanted{.prefix = aggregate, .is_wanted = true});
+  const bool is_news =
+      say_route({.prefix = aggregate, .paths = aggregate_paths(ground, aggregate, parts)}, news);
+  if (is_news) all_services_changed_ = true;
+  if (!parts.empty() || wanted_aggregates_.erase(aggregate) == 0) return;
+  held_.erase(aggregate);
+  news.aggregates.emplace_back(AggregateWanted{.prefix = aggregate, .is_wanted = false});
+}
+
+bool Announcer::say_route(Route next, News& news) {
+  const auto before = routes_.find(next.prefix);
+  const bool was_out = before != routes_.end();
+  if (was_out ? before->second == next : next.paths.empty()) return false;
   if (next.paths.empty()) {
     routes_.erase(before);
-    withdrawn.push_back(std::move(next));
-    return;
+    news.withdrawn.push_back(std::move(next));
+    return true;
   }
   routes_.insert_or_assign(next.prefix, next);
-  announced.push_back(std::move(next));
+  news.announced.push_back(std::move(next));
+  return true;
 }
 
 AnnounceGround Announcer::ground() const {
-  return {
-      .view = view_, .assigner = assigner_, .standings = standings_, .ids = ids_, .peers = peers_};
+  return {.view = view_,
+          .assigner = assigner_,
+          .standings = standings_,
+          .ids = ids_,
+          .peers = peers_,
+          .held = held_,
+          .routes = routes_};
 }
 
 std::vector<Announcement> Announcer::of(const model::NamespacedName& service) const {
@@ -317,17 +390,24 @@ std::set<std::string> Announcer::take_changed_peers() {
 std::map<Prefix, Route> Announcer::desired_routes() const {
   std::map<Prefix, Route> desired;
   const Standings all = standings(view_, modes_of(view_), memory_);
+  const AdvertiseGround ground = advertise_ground(view_, all, ids_, held_);
+  Aggregates aggregates;
+  std::set<Prefix> prefixes;
+  const auto add = [&](Route route) {
+    if (!route.paths.empty()) desired.insert_or_assign(route.prefix, std::move(route));
+  };
   for (const auto& [name, service] : view_.services) {
     const Assignment* assignment = assigner_.of(name);
     if (assignment == nullptr) continue;
     for (const Assignment::Item& item : assignment->addresses) {
-      const Family family = item.address.family();
       const Claim claim = claim_of(view_, assigner_, item.address);
-      Route route{.prefix = Prefix::host(item.address),
-                  .paths = paths_of(carriers(all, family, claim.reach), family, ids_)};
-      if (!route.paths.empty()) desired.emplace(route.prefix, std::move(route));
+      AddressPlan plan = address_plan(ground, claim, item.address);
+      aggregates.set(item.address, std::move(plan.aggregates), prefixes);
+      add({.prefix = Prefix::host(item.address), .paths = std::move(plan.paths)});
     }
   }
+  for (const Prefix& prefix : prefixes)
+    add({.prefix = prefix, .paths = aggregate_paths(ground, prefix, aggregates.parts(prefix))});
   return desired;
 }
 

@@ -21,6 +21,10 @@ class Announcer {
   void service_changed(const model::NamespacedName& service);  // the object, or its slices
   void node_changed(const std::string& node, const model::Node* before);
   void conf_changed();
+  void advertisement_changed();
+  void eip_changed();
+  void namespace_changed();
+  void aggregate_seen(const Prefix& aggregate, const std::string& error);
   void peer_changed(const std::string& peer);
   void session_changed(const std::string& peer);
   void secret_changed(const model::NamespacedName& secret);
@@ -51,6 +55,7 @@ class Announcer {
     bool is_established = false;
     std::optional<bgp::Negotiated> negotiated;
     std::optional<bgp::Ends> ends;
+    std::set<Prefix> refused;
     friend bool operator==(const SessionGist&, const SessionGist&) = default;
   };
 
@@ -59,19 +64,27 @@ class Announcer {
   void plan_sessions(std::size_t& budget, Changes& out);
   void plan_session(const SessionGround& ground, const std::string& name, Changes& out);
   void say_listen(const SessionGround& ground, Changes& out);
+  void follow_named_peers();
   void settle_nodes(TimePoint now, std::int64_t unix_now, Changes& out);
   void remember_silence(std::int64_t unix_now);
   void follow_drains(TimePoint now);
   void name_next_hops(Changes& out);
-  void plan_addresses(std::size_t& budget, Changes& out);
-  void plan_address(const Address& address, std::vector<Route>& withdrawn,
-                    std::vector<Route>& announced);
+  struct News {
+    std::vector<Route> withdrawn;
+    std::vector<Route> announced;
+    Changes aggregates;  // wanted, and not wanted any more
+  };
+  void plan_routes(std::size_t& budget, Changes& out);
+  void plan_address(const AdvertiseGround& ground, const Address& address, News& news);
+  void plan_aggregate(const AdvertiseGround& ground, const Prefix& aggregate, News& news);
+  bool say_route(Route next, News& news);  // true: it is news
   [[nodiscard]] AnnounceGround ground() const;
 
   const View& view_;
   const Assigner& assigner_;
 
   std::set<Address> dirty_addresses_;
+  std::set<Prefix> dirty_aggregates_;
   std::set<std::string> dirty_peers_;
   bool nodes_dirty_ = false;
   bool listen_dirty_ = false;
@@ -82,6 +95,13 @@ class Announcer {
   std::map<std::string, TimePoint> drain_ends_;  // by draining node; reached: it has left
   bool drains_are_old_ = true;                   // what drains when we start has left long ago
   PathIds ids_;
+
+  Aggregates aggregates_;
+  std::set<Prefix> wanted_aggregates_;  // asked for
+  Held held_;                           // answered
+  // Peers with an audience of their own: those that advertisements name, and those they named until
+  // the routes follow.
+  std::set<std::string> named_peers_;
 
   std::map<Prefix, Route> routes_;
   std::set<Address> known_;  // addresses somebody holds or a route is out for

@@ -28,6 +28,7 @@ model::Node any_node() {
   const std::string name = node_name();
   model::Node node =
       test::node(name, {"172.30.0.1" + name.substr(1), "fd00:30::1" + name.substr(1)});
+  node.meta.labels["zone"] = std::to_string(pick(2));
   switch (pick(9)) {
     case 0: node.ready = model::Tristate::False; break;
     case 1:
@@ -50,6 +51,8 @@ model::Service any_service() {
   if (pick(2) == 0) service.traffic_policy = model::TrafficPolicy::Local;
   if (pick(4) == 0) service.families = {Family::V6};
   if (pick(5) == 0) service.is_load_balancer = false;
+  service.meta.labels["tier"] = std::to_string(pick(2));
+  if (pick(3) == 0) service.meta.annotations["network.kubesphere.io/med"] = std::to_string(pick(3));
   if (pick(3) == 0) {
     service.families = {Family::V4};
     service.meta.annotations["network.kubesphere.io/share"] = "one";
@@ -86,8 +89,39 @@ void any_peer(Scene& scene) {
   scene.put(peer);
 }
 
+void any_advertisement(Scene& scene) {
+  const std::string name = "a" + std::to_string(pick(3));
+  if (pick(4) == 0) return scene.drop_advertisement(name);
+  model::BgpAdvertisement advertisement = test::advertisement(name);
+  advertisement.meta.order = static_cast<std::uint64_t>(pick(3));
+  const auto only = [](const char* key, const std::string& value) {
+    return model::Selector{
+        {{.key = key, .op = model::Requirement::Operator::In, .values = {value}}}};
+  };
+  if (pick(3) == 0) advertisement.eips = {pick(2) == 0 ? "lan" : "lan6"};
+  if (pick(3) == 0) advertisement.peers = {"p" + std::to_string(pick(2))};
+  if (pick(3) == 0) advertisement.service_selector = only("tier", std::to_string(pick(2)));
+  if (pick(3) == 0) advertisement.node_selector = only("zone", std::to_string(pick(2)));
+  if (pick(3) == 0) advertisement.aggregation_length = static_cast<std::uint8_t>(28 + pick(5));
+  if (pick(3) == 0) advertisement.aggregation_length_v6 = static_cast<std::uint8_t>(126 + pick(3));
+  if (pick(2) == 0) advertisement.communities = {static_cast<std::uint32_t>(pick(3))};
+  if (pick(2) == 0) advertisement.local_preference = static_cast<std::uint32_t>(pick(3));
+  if (pick(4) == 0) advertisement.weight = model::BgpAdvertisement::Weight::Endpoints;
+  advertisement.overrides.med = pick(2) == 0;
+  scene.put(advertisement);
+}
+
+void any_conf(Scene& scene) {
+  model::BgpConf conf = test::conf();
+  if (pick(2) == 0) conf.advertise = model::Advertise::Selected;
+  scene.put(conf);
+}
+
 void any_fact(Scene& scene) {
-  switch (pick(10)) {
+  switch (pick(13)) {
+    case 10:
+    case 11: return any_advertisement(scene);
+    case 12: return any_conf(scene);
     case 0:
     case 1: return scene.put(any_node());
     case 2: return scene.drop_node(node_name());
@@ -108,6 +142,10 @@ void check(const Scene& scene) {
   for (const auto& [prefix, route] : scene.applied.routes) {
     RC_ASSERT(!route.paths.empty());
     RC_ASSERT(std::is_sorted(route.paths.begin(), route.paths.end()));
+    if (!prefix.is_host()) {  // an aggregate: never without its kernel route
+      RC_ASSERT(scene.applied.aggregates.contains(prefix));
+      continue;
+    }
     bool recorded = false;
     for (const auto& holder : scene.assigner.holders(prefix.address())) {
       RC_ASSERT(scene.view.services.contains(holder));
@@ -137,6 +175,7 @@ RC_GTEST_PROP(AnnouncerProperty, WhatWasSaidIsWhatThePlanIsWhateverCameBefore, (
   scene.put(test::eip("lan", "192.0.2.0/29"));
   scene.put(test::eip("lan6", "2001:db8::/126"));
   scene.put(test::conf());
+  if (pick(4) == 0) scene.aggregate_error = "Operation not permitted";
   const int facts = pick(40);
   for (int i = 0; i < facts; ++i) {
     any_fact(scene);

@@ -12,13 +12,6 @@ namespace {
 
 using Use = NodeStanding::Use;
 
-constexpr std::uint32_t kGracefulShutdown = 0xffff0000U;  // 65535:0, RFC 8326 §4.1
-
-const Assignment::Item* item_of(const Assignment& assignment, const Address& address) {
-  const auto item = std::ranges::find(assignment.addresses, address, &Assignment::Item::address);
-  return item == assignment.addresses.end() ? nullptr : &*item;
-}
-
 bool is_layer2(const View& view, const std::string& eip) {
   const auto pool = view.eips.find(eip);
   return pool != view.eips.end() && pool->second.protocol == model::Protocol::Layer2;
@@ -36,10 +29,21 @@ class Diagnosis {
   Announcement run() {
     look_at_endpoints();
     const Claim claim = claim_of(ground_.view, ground_.assigner, item_.address);
-    const Carriers carrying = carriers(ground_.standings, family_, claim.reach);
-    result_.paths = paths_of(carrying, family_, ground_.ids);
+    look_at_advertisements(claim);
+    Reach reach = claim.reach;
+    if (!left_out_.empty()) {
+      reach = {};
+      for (const auto& [name, standing] : ground_.standings) {
+        if (claim.reach.covers(name) && !left_out_.contains(name)) reach.nodes.insert(name);
+      }
+    }
+    const Carriers carrying = carriers(ground_.standings, family_, reach);
+    result_.next_hops = next_hops_of(carrying);
     look_at_nodes(claim.reach, carrying);
-    if (!is_held() && !lacks_endpoints() && !lacks_nodes(claim)) judge_peers(carrying);
+    if (!is_held() && !lacks_endpoints() && !is_unselected() && !lacks_nodes(claim))
+      judge_peers(carrying);
+    for (const std::string& note : result_.notes)
+      result_.message += "; " + note;
     return std::move(result_);
   }
 
@@ -55,6 +59,47 @@ class Diagnosis {
     result_.ready_endpoints = endpoints_.ready;
     result_.serving_endpoints = endpoints_.serving;
     result_.endpoint_nodes = endpoints_.ready_on;
+  }
+
+  void look_at_advertisements(const Claim& claim) {
+    const AdvertiseGround ground =
+        advertise_ground(ground_.view, ground_.standings, ground_.ids, ground_.held);
+    AdvertiseWords words = advertise_words(ground, claim, item_.address, service_);
+    is_selected_ = words.is_selected || claim.holders.empty();
+    left_out_ = std::move(words.nodes_left_out);
+    result_.advertisements = std::move(words.advertisements);
+    result_.attributes = std::move(words.attributes);
+    result_.notes = std::move(words.notes);
+    result_.notes_fix = std::move(words.fix);
+    for (const Outlet& outlet : words.outlets) {
+      const auto route = ground_.routes.find(outlet.prefix);
+      result_.routes.push_back(route == ground_.routes.end()
+                                   ? Route{.prefix = outlet.prefix, .paths = {}}
+                                   : route->second);
+    }
+    // The host route is what it is asked about first.
+    std::ranges::reverse(result_.routes);
+  }
+
+  [[nodiscard]] std::size_t next_hops_of(const Carriers& carrying) const {
+    std::set<Address> hops;
+    for (const auto* node : carrying.nodes)
+      hops.insert(*node->second.next_hop(family_).address);
+    return hops.size();
+  }
+
+  // BgpConf.spec.advertise is Selected, and nothing selects it.
+  bool is_unselected() {
+    if (is_selected_) return false;
+    std::string message = "BgpConf spec.advertise is Selected, and ";
+    message += ground_.view.bgp_advertisements.empty()
+                   ? "there is no BgpAdvertisement"
+                   : fmt::format("no BgpAdvertisement selects {}", to_string(item_.address));
+    say(Reason::NoMatchingAdvertisement, std::move(message),
+        fmt::format("let a BgpAdvertisement select it (eips: [{}]), or set spec.advertise: All on "
+                    "the BgpConf",
+                    item_.eip));
+    return true;
   }
 
   void look_at_nodes(const Reach& reach, const Carriers& carrying) {
@@ -73,6 +118,10 @@ class Diagnosis {
       } else if (standing.use == Use::Carries && !next_hop.address) {
         verdict.reason = Reason::NoNextHopAddress;
         verdict.detail = next_hop.missing;
+      } else if (standing.use == Use::Carries && left_out_.contains(name)) {
+        verdict.reason = Reason::NotSelected;
+        verdict.detail =
+            fmt::format("nodeSelector of BgpAdvertisement {}", listed(result_.advertisements));
       } else if (standing.use == Use::Carries && !reach.covers(name) && !reach.is_empty()) {
         verdict.reason = Reason::NoLocalEndpoint;
         verdict.detail = "externalTrafficPolicy Local";
@@ -112,14 +161,14 @@ class Diagnosis {
           fmt::format("no {} endpoint of Service {} is ready", to_string(family_), name),
           fmt::format("see why its Pods are not ready: kubectl -n {} get pods", service_.ns));
     }
-    if (!result_.paths.empty())
+    if (std::ranges::any_of(result_.routes, [](const Route& each) { return !each.paths.empty(); }))
       result_.message += "; the address is announced for a Service it is shared with";
     return true;
   }
 
   // Every node, or, under Local, every node with an endpoint, is out.
   bool lacks_nodes(const Claim& claim) {
-    if (!result_.paths.empty()) return false;
+    if (result_.next_hops > 0) return false;
     const auto& nodes = result_.nodes;
     if (nodes.empty()) {
       say(Reason::NoCandidateNode, "there is no Node object, so there is no next hop",
@@ -184,6 +233,11 @@ class Diagnosis {
         case Reason::NoNextHopAddress:
           return fmt::format("give node {} an {} InternalIP or annotation {}", node.node,
                              to_string(family_), kNextHopAnnotation);
+        case Reason::NotSelected:
+          return fmt::format(
+              "label node {} as the BgpAdvertisement's nodeSelector wants it, or "
+              "change that",
+              node.node);
         case Reason::OtherRack:
           return "label nodes of our rack, or take asPerRack out of the BgpConf";
         default:
@@ -200,7 +254,7 @@ class Diagnosis {
       return say(Reason::NoBgpConf, "there is no BgpConf that counts, so no session runs",
                  "apply a BgpConf named \"default\" with spec.as");
     }
-    told_ = told_to_peers(ground_.view, ground_.peers, Prefix::host(item_.address), result_.paths);
+    told_ = told_of(ground_.view, ground_.peers, result_);
     if (told_.empty()) return no_peer();
     const bool any_up =
         std::ranges::any_of(told_, [](const Told& told) { return told.is_established; });
@@ -241,8 +295,13 @@ class Diagnosis {
   }
 
   void nothing_told() {
+    const auto is_up = [](const Told& told) { return told.is_established && told.has_family; };
+    const auto kept_back = std::ranges::find_if(
+        told_, [&](const Told& told) { return is_up(told) && told.is_refused; });
+    if (kept_back != told_.end()) return over_budget(*kept_back);
     const auto up = std::ranges::find_if(
-        told_, [](const Told& told) { return told.is_established && told.has_family; });
+        told_, [&](const Told& told) { return is_up(told) && told.is_selected; });
+    if (up == told_.end()) return no_selected_peer();
     if (up->self) {
       const std::string& node = ground_.view.identity.node;
       return say(
@@ -259,15 +318,36 @@ class Diagnosis {
     say(Reason::NextHopNotShared,
         fmt::format("{} next hops lie outside the subnet shared with BgpPeer {} ({}), which is one "
                     "hop away (RFC 4271 5.1.3)",
-                    result_.paths.size(), up->peer, shared),
+                    result_.next_hops, up->peer, shared),
         fmt::format("set annotation {} on the nodes to addresses in that subnet, or "
                     "spec.ebgpMultihop.enabled: true on BgpPeer {}",
                     kNextHopAnnotation, up->peer));
   }
 
+  void over_budget(const Told& told) {
+    say(Reason::PrefixBudget,
+        fmt::format("the prefixBudget of BgpPeer {} is spent, and what was announced earlier stays",
+                    told.peer),
+        fmt::format("raise spec.prefixBudget.max on BgpPeer {}, or announce aggregates",
+                    told.peer));
+  }
+
+  void no_selected_peer() {
+    std::vector<std::string> names;
+    for (const Told& told : told_)
+      names.push_back(told.peer);
+    say(Reason::NoMatchingAdvertisement,
+        fmt::format("BgpConf spec.advertise is Selected, and no BgpAdvertisement selects {} "
+                    "towards {}",
+                    to_string(item_.address), listed(names)),
+        "add the peer to spec.peers of a BgpAdvertisement that selects the address");
+  }
+
   void judge_announced(const Carriers& carrying) {
-    const std::string via = fmt::format("via {}: {}", count_of(result_.paths.size(), "next hop"),
-                                        carrier_names(carrying));
+    std::string via =
+        fmt::format("via {}: {}", count_of(result_.next_hops, "next hop"), carrier_names(carrying));
+    if (result_.routes.front().prefix != Prefix::host(item_.address))
+      via += fmt::format(", as {}", to_string(result_.routes.front().prefix));
     const bool open = std::ranges::any_of(result_.nodes, [](const NodeVerdict& node) {
       return node.next_hop && node.reason == Reason::FailOpen;
     });
@@ -311,6 +391,8 @@ class Diagnosis {
   const Assignment::Item& item_;
   Family family_;
   Endpoints endpoints_;
+  bool is_selected_ = true;
+  std::set<std::string> left_out_;  // nodes, by nodeSelector
   std::vector<Told> told_;
   Announcement result_;
 };
@@ -329,48 +411,25 @@ bool is_announced(Reason reason) {
          reason == Reason::FailOpen || reason == Reason::NodesDraining;
 }
 
-Claim claim_of(const View& view, const Assigner& assigner, const Address& address) {
-  Claim claim;
-  for (const model::NamespacedName& name : assigner.holders(address)) {
-    const auto service = view.services.find(name);
-    const Assignment* assignment = assigner.of(name);
-    if (service == view.services.end() || assignment == nullptr || !assignment->ours) continue;
-    const Assignment::Item* item = item_of(*assignment, address);
-    if (item == nullptr || !item->recorded || is_layer2(view, item->eip)) continue;
-    claim.services.push_back(name);
-    claim.reach.add(
-        reach_of(service->second.traffic_policy, endpoints_of(view, name, address.family())));
+std::vector<Told> told_of(const View& view, const PeerOutcomes& peers,
+                          const Announcement& announcement) {
+  if (announcement.routes.empty())
+    return told_to_peers(view, peers, Prefix::host(announcement.address), {});
+  std::vector<Told> all;
+  for (const Route& route : announcement.routes) {
+    std::vector<Told> more = told_to_peers(view, peers, route.prefix, route.paths);
+    if (all.empty()) {
+      all = std::move(more);
+      continue;
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool says_more =
+          all[i].next_hops.empty() &&
+          (!more[i].next_hops.empty() || (more[i].is_selected && !all[i].is_selected));
+      if (says_more) all[i] = std::move(more[i]);
+    }
   }
-  return claim;
-}
-
-std::vector<bgp::Path> paths_of(const Carriers& carriers, Family family, const PathIds& ids) {
-  std::map<Address, bgp::Path> by_next_hop;
-  for (const auto* node : carriers.nodes) {
-    const NodeStanding& standing = node->second;
-    const NextHop& next_hop = standing.next_hop(family);
-    if (!next_hop.address) continue;
-    const auto id = ids.find(*next_hop.address);
-    if (!id) continue;  // named when the standings were settled
-    bgp::Path path{.id = *id,
-                   .next_hop = *next_hop.address,
-                   .own = standing.own,
-                   .own_address = next_hop.own_address,
-                   .attributes = {}};
-    if (standing.marked)
-      path.attributes = {
-          .med = {}, .local_pref = 0, .prepend = 0, .communities = {kGracefulShutdown}};
-    const auto [known, is_first] = by_next_hop.try_emplace(path.next_hop, path);
-    if (is_first) continue;
-    known->second.own = known->second.own || path.own;
-    known->second.own_address = known->second.own_address || path.own_address;
-    if (!standing.marked) known->second.attributes = path.attributes;
-  }
-  std::vector<bgp::Path> paths;
-  for (auto& [next_hop, path] : by_next_hop)
-    paths.push_back(std::move(path));
-  std::ranges::sort(paths);
-  return paths;
+  return all;
 }
 
 Announcement announcement_of(const AnnounceGround& ground, const model::NamespacedName& service,

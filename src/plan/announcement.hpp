@@ -5,9 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/assign.hpp"
-#include "plan/candidate.hpp"
-#include "plan/path_id.hpp"
+#include "plan/advertise.hpp"
 #include "plan/told.hpp"
 
 // From an address to its paths, and from the same facts to what is said about it.
@@ -31,11 +29,17 @@ struct Announcement {
   Reason reason = Reason::NoAddress;  // of the condition Announced
   std::string message;                // does not change as time goes by
   std::string fix;
-  std::vector<bgp::Path> paths;    // as in the Route, also of the Services it is shared with
+  // Every prefix it goes out as, with the paths of that Route, also those of other Services.
+  std::vector<Route> routes;
+  std::size_t next_hops = 0;       // that it could go out with
   std::vector<NodeVerdict> nodes;  // every node of the cluster
   unsigned ready_endpoints = 0;
   unsigned serving_endpoints = 0;        // serving, but not ready
   std::set<std::string> endpoint_nodes;  // nodes with a ready endpoint
+  std::set<std::string> advertisements;  // BgpAdvertisements that select it
+  std::string attributes;                // "communities 65000:100, med 20"
+  std::vector<std::string> notes;        // what was asked for and is not done
+  std::string notes_fix;
   friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 // Is somebody told of it?
@@ -48,19 +52,13 @@ struct AnnounceGround {
   const Standings& standings;
   const PathIds& ids;
   const PeerOutcomes& peers;
+  const Held& held;
+  const std::map<Prefix, Route>& routes;
 };
 
-// Services that hold the address by a durable record and are to be announced by BGP, and what their
-// endpoints allow together.
-struct Claim {
-  std::vector<model::NamespacedName> services;
-  Reach reach;
-};
-[[nodiscard]] Claim claim_of(const View& view, const Assigner& assigner, const Address& address);
-
-// Sorted; of nodes with one next hop a single path.
-[[nodiscard]] std::vector<bgp::Path> paths_of(const Carriers& carriers, Family family,
-                                              const PathIds& ids);
+// What each peer is told of it: of several prefixes, the first it is told.
+[[nodiscard]] std::vector<Told> told_of(const View& view, const PeerOutcomes& peers,
+                                        const Announcement& announcement);
 
 [[nodiscard]] Announcement announcement_of(const AnnounceGround& ground,
                                            const model::NamespacedName& service,

@@ -23,20 +23,28 @@ void note(std::map<Address, Pod>& pods, const model::Endpoint& endpoint, Family 
   }
 }
 
+// True: there is a slice of this family.
+bool gather(const View& view, const model::NamespacedName& service, Family family,
+            std::map<Address, Pod>& pods) {
+  bool any_slice = false;
+  const auto slices = view.slices_of.find(service);
+  if (slices == view.slices_of.end()) return false;
+  for (const model::NamespacedName& name : slices->second) {
+    const auto slice = view.slices.find(name);
+    if (slice == view.slices.end() || slice->second.family != family) continue;
+    any_slice = true;
+    for (const model::Endpoint& endpoint : slice->second.endpoints)
+      note(pods, endpoint, family);
+  }
+  return any_slice;
+}
+
 }  // namespace
 
 Endpoints endpoints_of(const View& view, const model::NamespacedName& service, Family family) {
   Endpoints result;
   std::map<Address, Pod> pods;
-  const auto slices = view.slices_of.find(service);
-  if (slices == view.slices_of.end()) return result;
-  for (const model::NamespacedName& name : slices->second) {
-    const auto slice = view.slices.find(name);
-    if (slice == view.slices.end() || slice->second.family != family) continue;
-    result.any_slice = true;
-    for (const model::Endpoint& endpoint : slice->second.endpoints)
-      note(pods, endpoint, family);
-  }
+  result.any_slice = gather(view, service, family, pods);
   for (const auto& [address, pod] : pods) {
     if (pod.ready) {
       ++result.ready;
@@ -47,6 +55,17 @@ Endpoints endpoints_of(const View& view, const model::NamespacedName& service, F
     }
   }
   return result;
+}
+
+std::map<std::string, unsigned> ready_by_node(const View& view,
+                                              const model::NamespacedName& service, Family family) {
+  std::map<Address, Pod> pods;
+  (void)gather(view, service, family, pods);
+  std::map<std::string, unsigned> ready;
+  for (const auto& [address, pod] : pods) {
+    if (pod.ready && pod.node) ++ready[*pod.node];
+  }
+  return ready;
 }
 
 void Reach::add(const Reach& other) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -20,6 +21,11 @@ struct Endpoints {
 };
 [[nodiscard]] Endpoints endpoints_of(const View& view, const model::NamespacedName& service,
                                      Family family);
+
+// How many endpoints are ready on each node that has one.
+[[nodiscard]] std::map<std::string, unsigned> ready_by_node(const View& view,
+                                                            const model::NamespacedName& service,
+                                                            Family family);
 
 // The nodes that the endpoints of a Service allow as next hops.
 struct Reach {

@@ -43,7 +43,7 @@ std::optional<Value> copy_of(const std::map<Key, Value>& map, const Key& key) {
 
 bool has_our_status(Kind kind) {
   return kind == Kind::Service || kind == Kind::Eip || kind == Kind::BgpConf ||
-         kind == Kind::BgpPeer;
+         kind == Kind::BgpPeer || kind == Kind::BgpAdvertisement;
 }
 
 std::optional<bgp::State> state_named(std::string_view name) {
@@ -132,6 +132,7 @@ bool Engine::remember(ObjectSeen& fact) {
     case Kind::Namespace:
       if (!put(view_.namespaces, name.name, fact.object)) return false;
       assigner_.namespace_changed(name.name);
+      announcer_.namespace_changed();
       return true;
     case Kind::Secret:
       if (!put(view_.secrets, name, fact.object)) return false;
@@ -149,7 +150,13 @@ bool Engine::remember(ObjectSeen& fact) {
       announcer_.peer_changed(name.name);
       mark_status(fact.key);
       return true;
-    case Kind::BgpAdvertisement: return put(view_.bgp_advertisements, name.name, fact.object);
+    case Kind::BgpAdvertisement:
+      if (!put(view_.bgp_advertisements, name.name, fact.object)) return false;
+      announcer_.advertisement_changed();
+      for (const auto& [advertisement, object] : view_.bgp_advertisements)
+        mark_status({.kind = Kind::BgpAdvertisement, .name = {.ns = {}, .name = advertisement}});
+      mark_status(fact.key);
+      return true;
     case Kind::BgpNodeState: return remember_node_state(name.name, fact.object);
   }
   return false;
@@ -235,6 +242,7 @@ bool Engine::remember_eip(const model::NamespacedName& name, std::optional<model
   const auto before = copy_of(view_.eips, name.name);
   if (!put(view_.eips, name.name, object)) return view_.refused.contains(key);
   assigner_.eip_changed(name.name, pointer(before));
+  announcer_.eip_changed();
   return true;
 }
 
@@ -300,6 +308,13 @@ bool Engine::remember(SessionSeen& fact) {
   }
   announcer_.session_changed(peer);
   return was_up != is_up;
+}
+
+// The answer to a wish of ours: like a Recorded, it is not paced.
+bool Engine::remember(AggregateSeen& fact) {
+  announcer_.aggregate_seen(fact.prefix, fact.error);
+  flushing_ = true;
+  return false;
 }
 
 bool Engine::remember(Synced&) {

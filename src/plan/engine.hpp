@@ -49,6 +49,7 @@ class Engine {
   [[nodiscard]] bool remember(RecordRefused& fact);
   [[nodiscard]] bool remember(PathIdSeen& fact);
   [[nodiscard]] bool remember(SessionSeen& fact);
+  [[nodiscard]] bool remember(AggregateSeen& fact);
   [[nodiscard]] bool remember(Synced& fact);
   [[nodiscard]] bool remember(SourceWhole& fact);
 

@@ -172,6 +172,7 @@ class Explainer {
   void links_of(const Announcement& one, const std::string& prefix) {
     endpoints_link(one, prefix);
     nodes_link(one, prefix);
+    advertisement_link(one, prefix);
     announcement_link(one, prefix);
     for (Link& link : peer_links(view_, announcer_, one, unix_now_)) {
       link.text = prefix + link.text;
@@ -223,13 +224,32 @@ class Explainer {
         verdict == Verdict::Warn ? one.fix : "");
   }
 
+  // Nothing is said where there is nothing to choose.
+  void advertisement_link(const Announcement& one, const std::string& prefix) {
+    if (view_.bgp_advertisements.empty() && one.reason != Reason::NoMatchingAdvertisement) return;
+    if (one.reason == Reason::NoMatchingAdvertisement) {
+      return add(Verdict::Fail, "advertisement",
+                 fmt::format("{}{}: {}", prefix, to_string(one.reason), one.message), one.fix);
+    }
+    std::string text = prefix;
+    if (one.advertisements.empty()) {
+      text += "no BgpAdvertisement selects it; everything is announced (advertise: All)";
+    } else {
+      text += fmt::format("BgpAdvertisement {}", listed(one.advertisements));
+      if (!one.attributes.empty()) text += ": " + one.attributes;
+    }
+    for (const std::string& note : one.notes)
+      text += "; " + note;
+    add(one.notes.empty() ? Verdict::Ok : Verdict::Warn, "advertisement", std::move(text),
+        one.notes_fix);
+  }
+
   void announcement_link(const Announcement& one, const std::string& prefix) {
     switch (one.reason) {
       case Reason::NoReadyEndpoints:
       case Reason::NoCandidateNode:
-        return add(
-            Verdict::NotReached, "announcement",
-            prefix + (one.paths.empty() ? "withdrawn" : "of a Service that shares the address"));
+        return add(Verdict::NotReached, "announcement",
+                   prefix + (is_out(one) ? "of a Service that shares the address" : "withdrawn"));
       case Reason::NotRecorded:
         return add(Verdict::NotReached, "announcement", prefix + "after it is recorded");
       case Reason::NoBgpConf:
@@ -237,11 +257,27 @@ class Explainer {
       case Reason::ProtocolUnavailable:
         return add(Verdict::Fail, "announcement",
                    fmt::format("{}{}: {}", prefix, to_string(one.reason), one.message), one.fix);
-      default:
-        return add(Verdict::Ok, "announcement",
-                   fmt::format("{} with {}", to_string(Prefix::host(one.address)),
-                               count_of(one.paths.size(), "path")));
+      case Reason::NoMatchingAdvertisement:
+        return add(Verdict::NotReached, "announcement", prefix + "not selected");
+      default: return add(Verdict::Ok, "announcement", routes_text(one));
     }
+  }
+
+  static bool is_out(const Announcement& one) {
+    return std::ranges::any_of(one.routes, [](const Route& each) { return !each.paths.empty(); });
+  }
+
+  static std::string routes_text(const Announcement& one) {
+    std::vector<std::string> routes;
+    for (const Route& route : one.routes) {
+      std::set<bgp::PathId> ids;
+      for (const bgp::Path& path : route.paths) {
+        if (!path.withheld) ids.insert(path.id);
+      }
+      routes.push_back(
+          fmt::format("{} with {}", to_string(route.prefix), count_of(ids.size(), "path")));
+    }
+    return listed(routes);
   }
 
   // Two families with the same to say say it once.
@@ -269,8 +305,8 @@ class Explainer {
 
   // That of the chain; peers, which have many names, come last.
   static void in_order(std::vector<Link>& links) {
-    constexpr std::array<std::string_view, 6> kChain{"ours",      "wants", "address",
-                                                     "endpoints", "nodes", "announcement"};
+    constexpr std::array<std::string_view, 7> kChain{
+        "ours", "wants", "address", "endpoints", "nodes", "advertisement", "announcement"};
     std::vector<Link> sorted;
     for (const std::string_view name : kChain) {
       std::ranges::copy_if(links, std::back_inserter(sorted),

@@ -49,9 +49,22 @@ class PeerLink {
 
   [[nodiscard]] Link running(const Told& told, const Announcement& one) const {
     if (!told.is_established) return down();
-    if (!is_announced(one.reason) && one.paths.empty())
+    const bool is_out =
+        std::ranges::any_of(one.routes, [](const Route& route) { return !route.paths.empty(); });
+    if (!is_announced(one.reason) && !is_out)
       return link(Verdict::Ok, "Established; nothing to tell");
     if (!told.has_family) return without_family(one.address.family());
+    if (!told.is_selected) {
+      return link(Verdict::NotReached,
+                  "nothing to tell: no BgpAdvertisement that has this peer selects the address");
+    }
+    if (told.is_refused) {
+      return link(
+          Verdict::Fail,
+          fmt::format("{}: its prefixBudget is spent, and what was announced earlier stays",
+                      to_string(Reason::PrefixBudget)),
+          fmt::format("raise spec.prefixBudget.max on BgpPeer {}, or announce aggregates", peer_));
+    }
     if (told.next_hops.empty()) return told_nothing(told, one);
     const std::string sent = told.caught_up ? "sent" : "being sent";
     const std::size_t count = told.next_hops.size();
@@ -120,7 +133,7 @@ class PeerLink {
     return link(Verdict::Fail,
                 fmt::format("{}: none of the {} lies in the subnet shared with {} ({})",
                             to_string(Reason::NextHopNotShared),
-                            count_of(one.paths.size(), "next hop"), neighbor_, shared),
+                            count_of(one.next_hops, "next hop"), neighbor_, shared),
                 fmt::format("set annotation {} on the nodes to addresses in that subnet, or "
                             "spec.ebgpMultihop.enabled: true on BgpPeer {}",
                             kNextHopAnnotation, peer_));
@@ -138,8 +151,7 @@ class PeerLink {
 std::vector<Link> peer_links(const View& view, const Announcer& announcer, const Announcement& one,
                              std::int64_t unix_now) {
   std::vector<Link> links;
-  const std::vector<Told> all =
-      told_to_peers(view, announcer.peers(), Prefix::host(one.address), one.paths);
+  const std::vector<Told> all = told_of(view, announcer.peers(), one);
   for (const auto& [name, outcome] : announcer.peers()) {
     if (is_beside_the_point(outcome.reason)) continue;
     const PeerLink link{view, outcome, name, unix_now};
@@ -153,14 +165,18 @@ PeerCount count_peers(const View& view, const Announcer& announcer,
                       const std::vector<Announcement>& announcements) {
   PeerCount count;
   std::set<std::string> untold;
+  std::set<std::string> asked;
+  std::set<std::string> unasked;  // not to be told
   for (const Announcement& one : announcements) {
-    for (const Told& told :
-         told_to_peers(view, announcer.peers(), Prefix::host(one.address), one.paths)) {
-      if (!told.is_established || told.next_hops.empty()) untold.insert(told.peer);
+    for (const Told& told : told_of(view, announcer.peers(), one)) {
+      (told.is_selected ? asked : unasked).insert(told.peer);
+      if (told.is_selected && (!told.is_established || told.next_hops.empty()))
+        untold.insert(told.peer);
     }
   }
   for (const auto& [name, outcome] : announcer.peers()) {
     if (is_beside_the_point(outcome.reason) || outcome.reason == Reason::AdminDown) continue;
+    if (unasked.contains(name) && !asked.contains(name)) continue;
     ++count.all;
     if (outcome.spec && !untold.contains(name)) ++count.told;
   }

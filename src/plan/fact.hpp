@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -57,6 +58,15 @@ struct SessionSeen {
   // Counters for status; a change of these alone marks only the peer's (paced) status.
   std::uint64_t flaps = 0;
   std::uint64_t sent_v4 = 0, sent_v6 = 0, received_v4 = 0, received_v6 = 0;  // prefixes
+  std::uint64_t paths_v4 = 0, paths_v6 = 0;  // sent, with path identifiers
+  // Prefixes that prefixBudget keeps back: how many, and the oldest by name.
+  std::uint64_t refused_v4 = 0, refused_v6 = 0;
+  std::set<Prefix> refused{};
+};
+// The `unreachable` kernel route of an aggregate stands; or why it does not.
+struct AggregateSeen {
+  Prefix prefix;
+  std::string error;
 };
 struct Synced {};  // the source has told everything it knew at start
 // Could the source read all that it has? While it could not, an object that it never told may still
@@ -65,7 +75,7 @@ struct SourceWhole {
   bool is_whole = true;
 };
 using Fact = std::variant<ObjectSeen, ProblemsSeen, Recorded, RecordRefused, PathIdSeen,
-                          SessionSeen, Synced, SourceWhole>;
+                          SessionSeen, AggregateSeen, Synced, SourceWhole>;
 
 // Changes.
 struct Record {
@@ -82,6 +92,13 @@ struct Route {
   Prefix prefix;
   std::vector<bgp::Path> paths;  // sorted; none: withdraw
   friend bool operator==(const Route&, const Route&) = default;
+};
+// The `unreachable` kernel route that an aggregate needs beside it: packets to its unassigned
+// addresses would follow the default route back to the router. To be answered with AggregateSeen;
+// the aggregate goes out once it stands.
+struct AggregateWanted {
+  Prefix prefix;
+  bool is_wanted = true;
 };
 // A session the speaker is to run: the neighbour and its transport around the protocol's
 // configuration.
@@ -133,8 +150,8 @@ struct Notice {
   std::string reason;
   std::string message;
 };
-using Change = std::variant<Record, RememberPathId, Route, PeerWanted, ListenWanted, Planned,
-                            StatusWanted, FinalizersWanted, Notice>;
+using Change = std::variant<Record, RememberPathId, Route, AggregateWanted, PeerWanted,
+                            ListenWanted, Planned, StatusWanted, FinalizersWanted, Notice>;
 using Changes = std::vector<Change>;
 
 }  // namespace porter::plan

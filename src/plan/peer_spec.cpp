@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "plan/advertise.hpp"
+
 namespace porter::plan {
 namespace {
 
@@ -79,6 +81,11 @@ bgp::Encoding encoding_of(const View& view, const SessionGround& ground,
   }
   const std::string& node = view.identity.node;
   encoding.speaker = hash_of(node.empty() ? to_string(ground.router_id) : node);
+  const std::string& name = peer.meta.name.name;
+  encoding.audience = audience_of(ground.named.contains(name) ? name : "");
+  const bool is_strict =
+      peer.prefix_budget && peer.prefix_budget->action == model::BgpPeer::Budget::Action::Refuse;
+  encoding.budget = is_strict ? peer.prefix_budget->max : 0;
   encoding.graceful_shutdown = peer.graceful_shutdown || ground.conf->graceful_shutdown;
   return encoding;
 }

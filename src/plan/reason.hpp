@@ -60,6 +60,7 @@ enum class Reason : std::uint8_t {
   OutOfService,
   NoNextHopAddress,
   NoLocalEndpoint,
+  NotSelected,
   // BgpConf and BgpPeer
   Established,
   NotEstablished,
@@ -73,6 +74,7 @@ enum class Reason : std::uint8_t {
   NotThisNode,
   RouterIdIgnored,
   FieldIgnored,
+  ConflictingAdvertisement,
   // Eip
   Ready,
   Disabled,

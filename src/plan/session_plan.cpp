@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/session_plan.hpp"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "plan/advertise.hpp"
 #include "plan/peer_spec.hpp"
 #include "plan/phrase.hpp"
 
@@ -152,8 +154,23 @@ std::string warnings_of(const SessionGround& ground, const model::BgpPeer& peer)
   };
   warn(peer.extended_next_hop, "extendedNextHop", "is not negotiated by this release");
   warn(!peer.role.empty(), "role", "is not negotiated by this release");
-  warn(peer.prefix_budget.has_value(), "prefixBudget", "is not enforced by this release");
   return text;
+}
+
+// What is sent has come to the budget, or was kept back by it.
+std::string budget_words(const model::BgpPeer& peer, const SessionSeen& seen) {
+  if (!peer.prefix_budget) return "";
+  const std::uint32_t max = peer.prefix_budget->max;
+  const std::uint64_t refused = seen.refused_v4 + seen.refused_v6;
+  if (refused > 0) {
+    return fmt::format("; {}: {} of {} are kept back, since prefixBudget.max is {}",
+                       to_string(Reason::PrefixBudget), refused,
+                       count_of(refused + seen.sent_v4 + seen.sent_v6, "prefix"), max);
+  }
+  const std::uint64_t most = std::max(seen.paths_v4, seen.paths_v6);
+  if (most <= max) return "";
+  return fmt::format("; {}: {} routes of one family are sent, more than prefixBudget.max {}",
+                     to_string(Reason::PrefixBudget), most, max);
 }
 
 void describe_session(const View& view, const SessionGround& ground, const model::BgpPeer& peer,
@@ -164,6 +181,7 @@ void describe_session(const View& view, const SessionGround& ground, const model
     outcome.reason = Reason::Established;
     outcome.message =
         fmt::format("Established with {}, AS {}", neighbor_of(peer), to_string(peer.peer_as));
+    outcome.message += budget_words(peer, session->second);
   } else {
     const bgp::State state = is_seen ? session->second.state : bgp::State::Idle;
     outcome.reason = Reason::NotEstablished;
@@ -224,6 +242,7 @@ SessionGround session_ground(const View& view) {
   if (const auto node = view.nodes.find(view.identity.node); node != view.nodes.end())
     ground.node = &node->second;
   ground.peering_nodes = count_peering_nodes(view);
+  ground.named = named_peers(view);
   if (ground.conf != nullptr) set_identity(view, ground);
 
   for (const auto& [name, peer] : view.bgp_peers) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -35,6 +36,7 @@ struct SessionGround {
   RouterId router_id;
   std::size_t peering_nodes = 1;            // of which we know
   bool router_id_ignored = false;           // BgpConf has one, and it cannot be everybody's
+  std::set<std::string> named;              // BgpPeers with an audience of their own
   std::map<SessionKey, std::string> owner;  // the oldest BgpPeer of each session on this node
 };
 // Holds pointers into the View: for use at once.

@@ -74,12 +74,12 @@ std::optional<StatusDraft> StatusWriter::draft(const model::ObjectKey& key) cons
     case Kind::Eip: return eip_status(view_, assigner_, key.name.name);
     case Kind::BgpConf: return conf_status(view_, announcer_, key.name.name);
     case Kind::BgpPeer: return peer_status(view_, announcer_, key.name.name);
+    case Kind::BgpAdvertisement: return advertisement_status(view_, key.name.name);
     case Kind::EndpointSlice:
     case Kind::Node:
     case Kind::Namespace:
     case Kind::Secret:
     case Kind::EipAddress:
-    case Kind::BgpAdvertisement:
     case Kind::BgpNodeState: break;
   }
   return std::nullopt;

@@ -31,6 +31,8 @@ struct StatusDraft {
                                                      const std::string& name);
 [[nodiscard]] std::optional<StatusDraft> peer_status(const View& view, const Announcer& announcer,
                                                      const std::string& name);
+[[nodiscard]] std::optional<StatusDraft> advertisement_status(const View& view,
+                                                              const std::string& name);
 
 // Builds the status of one object, what stands below `status:`,
 // from what the stages say, keeping lastTransitionTime of

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "model/check.hpp"
 #include "model/time_text.hpp"
 #include "plan/problem_words.hpp"
 #include "plan/status.hpp"
@@ -154,6 +155,36 @@ std::optional<StatusDraft> peer_status(const View& view, const Announcer& announ
       draft.fields.set("nodesPeerStatus", Tree::map().set(node_of(view), std::move(mine)));
     }
     draft.conditions.push_back(established(*outcome));
+  }
+  draft.conditions.push_back(accepted(view, key, has_version));
+  return draft;
+}
+
+std::optional<StatusDraft> advertisement_status(const View& view, const std::string& name) {
+  const model::ObjectKey key{.kind = model::Kind::BgpAdvertisement,
+                             .name = {.ns = {}, .name = name}};
+  const auto known = view.bgp_advertisements.find(name);
+  const bool has_version = known != view.bgp_advertisements.end();
+  if (!has_version && !view.problems.contains(key)) return std::nullopt;
+  StatusDraft draft;
+  if (has_version) {
+    const model::BgpAdvertisement& mine = known->second;
+    Condition ready{.type = "Ready",
+                    .is_true = true,
+                    .reason = std::string{to_string(Reason::Ready)},
+                    .message = "what it selects is announced as it says"};
+    for (const auto& [other_name, other] : view.bgp_advertisements) {
+      if (!model::is_older(other.meta, mine.meta)) continue;
+      const std::string_view field = model::conflict_between(mine, other);
+      if (field.empty()) continue;
+      ready.is_true = false;
+      ready.reason = to_string(Reason::ConflictingAdvertisement);
+      ready.message = fmt::format(
+          "{}: BgpAdvertisement {} is older and says otherwise; where both select a route, {} wins",
+          field, other_name, other_name);
+      break;
+    }
+    draft.conditions.push_back(std::move(ready));
   }
   draft.conditions.push_back(accepted(view, key, has_version));
   return draft;

@@ -111,6 +111,12 @@ inline model::BgpPeer peer(std::string_view name, std::string_view neighbor) {
   return peer;
 }
 
+inline model::BgpAdvertisement advertisement(std::string_view name) {
+  model::BgpAdvertisement advertisement;
+  advertisement.meta = meta(name);
+  return advertisement;
+}
+
 enum class AddPath { Received, NotReceived };
 inline SessionSeen established(std::string_view peer, AddPath add_path = AddPath::Received) {
   SessionSeen seen;
@@ -148,6 +154,7 @@ struct Applied {
   std::map<Address, bgp::PathId> path_ids;
   std::map<std::string, PeerWanted> peers;
   std::optional<ListenSpec> listen;
+  std::set<Prefix> aggregates;  // with a kernel route
   std::size_t announced_unnamed =
       0;  // IPv6 next hops that went out before their identifier was remembered
 
@@ -156,6 +163,13 @@ struct Applied {
     if (const auto* id = std::get_if<RememberPathId>(&change)) path_ids[id->next_hop] = id->id;
     if (const auto* peer = std::get_if<PeerWanted>(&change)) peers[peer->peer] = *peer;
     if (const auto* wanted = std::get_if<ListenWanted>(&change)) listen = wanted->value;
+    if (const auto* wanted = std::get_if<AggregateWanted>(&change)) {
+      if (wanted->is_wanted) {
+        aggregates.insert(wanted->prefix);
+      } else {
+        aggregates.erase(wanted->prefix);
+      }
+    }
   }
   void perform(const Route& route) {
     for (const bgp::Path& path : route.paths) {
@@ -234,6 +248,15 @@ class Scene {
         known == view.eips.end() ? std::nullopt : std::optional{known->second};
     view.eips[object.meta.name.name] = object;
     assigner.eip_changed(object.meta.name.name, before ? &*before : nullptr);
+    announcer.eip_changed();
+  }
+  void put(const model::BgpAdvertisement& object) {
+    view.bgp_advertisements[object.meta.name.name] = object;
+    announcer.advertisement_changed();
+  }
+  void drop_advertisement(const std::string& name) {
+    view.bgp_advertisements.erase(name);
+    announcer.advertisement_changed();
   }
   void put(const model::BgpConf& object) {
     test::put(view, object);
@@ -273,6 +296,8 @@ class Scene {
       for (const Change& change : out) {
         last_step.push_back(change);
         applied.perform(change);
+        if (const auto* wanted = std::get_if<AggregateWanted>(&change); wanted && wanted->is_wanted)
+          announcer.aggregate_seen(wanted->prefix, aggregate_error);
         const auto* record = std::get_if<Record>(&change);
         if (record == nullptr || !store_works) continue;
         assigner.recorded(record->address, record->revision);
@@ -310,6 +335,7 @@ class Scene {
   TimePoint now{std::chrono::hours{1}};
   std::int64_t unix_now = 2'000;
   bool store_works = true;
+  std::string aggregate_error;  // of the kernel
 
  private:
   static constexpr int kMostTurns = 10'000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/told.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "bgp/export_policy.hpp"
@@ -56,7 +57,15 @@ std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, con
         negotiated = *session->second.negotiated;
       if (told.is_established && session->second.ends) ends = *session->second.ends;
     }
+    told.is_selected = paths.empty() || std::ranges::any_of(paths, [&](const bgp::Path& path) {
+                         return !path.withheld &&
+                                (path.audience == 0 || path.audience == config.encoding.audience);
+                       });
     fill(told, rib, prefix, bgp::encoding_of(config, negotiated, ends));
+    if (session != view.sessions.end() && session->second.refused.contains(prefix)) {
+      told.is_refused = true;
+      told.next_hops.clear();
+    }
     all.push_back(std::move(told));
   }
   return all;

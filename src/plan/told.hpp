@@ -21,6 +21,8 @@ struct Told {
   bool caught_up = false;
   bool self = false;               // Self mode: only our own next hop
   std::optional<Prefix> shared;    // next hops outside are not told
+  bool is_selected = true;         // some path is meant for it
+  bool is_refused = false;         // kept back by its prefixBudget
   std::size_t eligible = 0;        // paths that could be told, were there no limit
   std::vector<Address> next_hops;  // that are told
   friend bool operator==(const Told&, const Told&) = default;

@@ -23,6 +23,9 @@ using io::kAwait;
 // A change of counters is told this long after its first sign, so that a burst is told as one.
 constexpr auto kGather = std::chrono::milliseconds{50};
 
+// Prefixes that a budget keeps back are told by name up to here, by number always.
+constexpr std::size_t kRefusedNamed = 256;
+
 std::int64_t unix_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -42,10 +45,12 @@ plan::PeerSpec spec_of(const plan::PeerSpec& prefix, const Address& neighbor,
 
 bool tells_the_same(const plan::SessionSeen& left, const plan::SessionSeen& right) {
   const auto counts = [](const plan::SessionSeen& seen) {
-    return std::array{seen.flaps, seen.sent_v4, seen.sent_v6, seen.received_v4, seen.received_v6};
+    return std::array{seen.flaps,       seen.sent_v4,     seen.sent_v6,
+                      seen.received_v4, seen.received_v6, seen.paths_v4,
+                      seen.paths_v6,    seen.refused_v4,  seen.refused_v6};
   };
   return left.state == right.state && left.caught_up == right.caught_up &&
-         counts(left) == counts(right);
+         counts(left) == counts(right) && left.refused == right.refused;
 }
 
 }  // namespace
@@ -194,8 +199,11 @@ void BgpRunner::end_batch() {
   const bool peers_changed = std::exchange(peers_changed_, false);
   if (restart_file_ && (routes_changed || peers_changed)) restart_file_->changed();
   if (!routes_changed) return;
-  for (const auto& [name, session] : sessions_)
+  for (const auto& [name, session] : sessions_) {
     session->runner.routes_changed();
+    // What a budget keeps back shows in no message sent.
+    if (session->runner.spec().config.encoding.budget > 0) moved(*session);
+  }
 }
 
 // Who is new from here on knows nothing of an earlier run.
@@ -448,6 +456,14 @@ plan::SessionSeen BgpRunner::seen(const std::string& peer) const {
     if (const bgp::Subscription* subscription = session->routes.subscription()) {
       seen.sent_v4 += subscription->group().counts(Family::V4).prefixes;
       seen.sent_v6 += subscription->group().counts(Family::V6).prefixes;
+      // The budget is one of each session: the fullest counts.
+      const bgp::UpdateGroup& group = subscription->group();
+      seen.paths_v4 = std::max<std::uint64_t>(seen.paths_v4, group.counts(Family::V4).paths);
+      seen.paths_v6 = std::max<std::uint64_t>(seen.paths_v6, group.counts(Family::V6).paths);
+      seen.refused_v4 = std::max<std::uint64_t>(seen.refused_v4, group.refused(Family::V4));
+      seen.refused_v6 = std::max<std::uint64_t>(seen.refused_v6, group.refused(Family::V6));
+      for (const Prefix& prefix : group.refused(kRefusedNamed))
+        seen.refused.insert(prefix);
     }
   }
   if (first) seen.since = unix_now();

@@ -38,6 +38,15 @@ bgp::Path arbitrary_path() {
   path.attributes.local_pref = *rc::gen::arbitrary<std::uint32_t>();
   path.attributes.prepend = *rc::gen::arbitrary<std::uint8_t>();
   path.attributes.communities = *rc::gen::arbitrary<std::vector<std::uint32_t>>();
+  path.withheld = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::arbitrary<bool>()) {
+    path.audience = *rc::gen::arbitrary<std::uint64_t>();
+    path.attributes.weight = *rc::gen::arbitrary<std::uint32_t>();
+    for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+      path.attributes.large_communities.push_back(
+          {.global = *rc::gen::arbitrary<std::uint32_t>(), .local1 = 1, .local2 = 2});
+    }
+  }
   return path;
 }
 
@@ -80,6 +89,8 @@ bgp::Encoding arbitrary_encoding() {
   encoding.exclude = maybe_address();
   encoding.speaker = *rc::gen::arbitrary<std::uint64_t>();
   encoding.graceful_shutdown = *rc::gen::arbitrary<bool>();
+  encoding.audience = *rc::gen::arbitrary<std::uint64_t>();
+  encoding.budget = *rc::gen::arbitrary<std::uint32_t>();
   return encoding;
 }
 

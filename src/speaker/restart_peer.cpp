@@ -153,7 +153,8 @@ void walk_received(Codec& codec, Value& received) {
 template <class Codec, class Value>
 void walk_encoding(Codec& codec, Value& encoding) {
   auto& [kind, local_as, as_width, message_size, families, add_path, send_max_v4, send_max_v6, mode,
-         self_v4, self_v6, shared_v4, shared_v6, exclude, speaker, graceful_shutdown] = encoding;
+         self_v4, self_v6, shared_v4, shared_v6, exclude, speaker, graceful_shutdown, audience,
+         budget] = encoding;
   codec.choice(kind, bgp::PeerKind::External);
   codec(local_as.number);
   codec.choice(as_width, bgp::AsWidth::Four);
@@ -170,6 +171,8 @@ void walk_encoding(Codec& codec, Value& encoding) {
   codec(exclude);
   codec(speaker);
   codec(graceful_shutdown);
+  codec(audience);
+  codec(budget);
 }
 
 template <class Codec, class Value>

@@ -20,8 +20,15 @@ constexpr std::uint8_t kListen = 2;
 constexpr std::uint8_t kPeer = 3;
 constexpr std::size_t kTrailer = 9;  // kEnd, count, checksum
 
-enum Flag : std::uint8_t { Own = 1, OwnAddress = 2, NextHopV6 = 4, HasMed = 8 };
-constexpr std::uint8_t kKnownFlags = Own | OwnAddress | NextHopV6 | HasMed;
+enum Flag : std::uint8_t {
+  Own = 1,
+  OwnAddress = 2,
+  NextHopV6 = 4,
+  HasMed = 8,
+  Withheld = 16,
+  HasMore = 32,  // audience, weight, large communities
+};
+constexpr std::uint8_t kKnownFlags = Own | OwnAddress | NextHopV6 | HasMed | Withheld | HasMore;
 
 void put_octets(Bytes octets, std::vector<std::uint8_t>& out) {
   out.insert(out.end(), octets.begin(), octets.end());
@@ -32,6 +39,20 @@ T counted(const Range& range) {
   return static_cast<T>(std::min<std::size_t>(range.size(), std::numeric_limits<T>::max()));
 }
 
+void encode_more(const bgp::Path& path, ByteWriter& writer) {
+  writer.put(static_cast<std::uint32_t>(path.audience >> 32U));
+  writer.put(static_cast<std::uint32_t>(path.audience));
+  writer.put(path.attributes.weight);
+  const auto count = counted<std::uint16_t>(path.attributes.large_communities);
+  writer.put(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bgp::LargeCommunity& community = path.attributes.large_communities[i];
+    writer.put(community.global);
+    writer.put(community.local1);
+    writer.put(community.local2);
+  }
+}
+
 void encode_path(const bgp::Path& path, std::vector<std::uint8_t>& out) {
   ByteWriter writer{out};
   unsigned flags = 0;
@@ -39,6 +60,10 @@ void encode_path(const bgp::Path& path, std::vector<std::uint8_t>& out) {
   if (path.own_address) flags |= OwnAddress;
   if (path.next_hop.is_v6()) flags |= NextHopV6;
   if (path.attributes.med) flags |= HasMed;
+  if (path.withheld) flags |= Withheld;
+  const bool has_more = path.audience != 0 || path.attributes.weight != 0 ||
+                        !path.attributes.large_communities.empty();
+  if (has_more) flags |= HasMore;
   writer.put(static_cast<std::uint8_t>(flags));
   writer.put(path.id);
   put_octets(path.next_hop.octets(), out);
@@ -49,6 +74,7 @@ void encode_path(const bgp::Path& path, std::vector<std::uint8_t>& out) {
   writer.put(communities);
   for (std::size_t i = 0; i < communities; ++i)
     writer.put(path.attributes.communities[i]);
+  if (has_more) encode_more(path, writer);
 }
 
 std::optional<Address> take_address(ByteReader& in, bool v6) {
@@ -58,6 +84,19 @@ std::optional<Address> take_address(ByteReader& in, bool v6) {
   Address::Octets whole{};
   std::ranges::copy(octets, whole.begin());
   return Address::v6(whole);
+}
+
+void decode_more(ByteReader& in, bgp::Path& path) {
+  const std::uint64_t high = in.take<std::uint32_t>();
+  path.audience = (high << 32U) | in.take<std::uint32_t>();
+  path.attributes.weight = in.take<std::uint32_t>();
+  const auto count = in.take<std::uint16_t>();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    bgp::LargeCommunity& community = path.attributes.large_communities.emplace_back();
+    community.global = in.take<std::uint32_t>();
+    community.local1 = in.take<std::uint32_t>();
+    community.local2 = in.take<std::uint32_t>();
+  }
 }
 
 std::optional<bgp::Path> decode_path(ByteReader& in) {
@@ -77,6 +116,8 @@ std::optional<bgp::Path> decode_path(ByteReader& in) {
   for (std::size_t i = 0; i < communities && in.ok(); ++i) {
     path.attributes.communities.push_back(in.take<std::uint32_t>());
   }
+  path.withheld = (flags & Withheld) != 0;
+  if ((flags & HasMore) != 0) decode_more(in, path);
   if (!in.ok()) return std::nullopt;
   return path;
 }

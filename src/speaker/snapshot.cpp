@@ -13,13 +13,18 @@ RouteCounts counts_of(const bgp::AdjRibOut& routes, Family family) {
   const bgp::Subscription* subscription = routes.subscription();
   if (subscription == nullptr) return {};
   const bgp::ExportTable::Counts counts = subscription->group().counts(family);
-  return {.prefixes = counts.prefixes, .paths = counts.paths};
+  return {.prefixes = counts.prefixes,
+          .paths = counts.paths,
+          .refused = subscription->group().refused(family)};
 }
 
-std::vector<ToldPath> paths_told(const bgp::Rib& rib, const bgp::Encoding& encoding,
+std::vector<ToldPath> paths_told(const bgp::Rib& rib, const bgp::UpdateGroup& group,
                                  const Prefix& prefix) {
+  const bgp::Encoding& encoding = group.encoding();
   std::vector<ToldPath> paths;
-  for (const bgp::Exported& path : bgp::exported(rib, encoding, prefix)) {
+  // What a budget lets out depends on what was told before.
+  for (const bgp::Exported& path :
+       encoding.budget > 0 ? group.told(prefix) : bgp::exported(rib, encoding, prefix)) {
     paths.push_back({.id = path.id,
                      .next_hop = path.next_hop,
                      .attributes = bgp::attributes_of(encoding, rib.attributes(path.attributes),
@@ -70,13 +75,13 @@ std::vector<ToldRoute> BgpRunner::told(const std::string& session, std::size_t l
   std::vector<ToldRoute> routes;
   const auto found = sessions_.find(session);
   if (found == sessions_.end() || found->second->routes.subscription() == nullptr) return routes;
-  const bgp::Encoding& encoding = found->second->routes.subscription()->group().encoding();
+  const bgp::UpdateGroup& group = found->second->routes.subscription()->group();
   std::optional<Prefix> last = after;
   while (routes.size() < limit) {
     const std::size_t missing = limit - routes.size();
     const std::vector<Prefix> prefixes = rib_.prefixes(missing, last);
     for (const Prefix& prefix : prefixes) {
-      ToldRoute route{.prefix = prefix, .paths = paths_told(rib_, encoding, prefix)};
+      ToldRoute route{.prefix = prefix, .paths = paths_told(rib_, group, prefix)};
       if (!route.paths.empty()) routes.push_back(std::move(route));
     }
     if (prefixes.size() < missing) break;
@@ -90,7 +95,7 @@ std::optional<std::vector<ToldPath>> BgpRunner::told(const std::string& session,
   const auto found = sessions_.find(session);
   if (found == sessions_.end() || found->second->routes.subscription() == nullptr)
     return std::nullopt;
-  return paths_told(rib_, found->second->routes.subscription()->group().encoding(), prefix);
+  return paths_told(rib_, found->second->routes.subscription()->group(), prefix);
 }
 
 const bgp::AdjRibIn* BgpRunner::received(const std::string& session) const {

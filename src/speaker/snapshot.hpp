@@ -15,6 +15,7 @@ namespace porter::speaker {
 struct RouteCounts {
   std::uint64_t prefixes = 0;
   std::uint64_t paths = 0;
+  std::uint64_t refused = 0;  // prefixes that prefixBudget keeps back, in whole or in part
 };
 
 struct PeerSnapshot {
