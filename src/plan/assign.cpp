@@ -74,10 +74,12 @@ void Assigner::eip_changed(const std::string& eip, const model::Eip* before) {
     for (const ipam::Lease::Held& held : allocator_.lease(address)->holders)
       enqueue(held.holder.service);
   }
+  settle_leaving();
   enqueue(waiting_.all());
 }
 
 void Assigner::namespace_changed(const std::string& ns) {
+  settle_leaving();
   for (auto known = known_.lower_bound({.ns = ns, .name = {}});
        known != known_.end() && known->first.ns == ns; ++known)
     todo_.insert(known->second.age);
@@ -161,6 +163,15 @@ void Assigner::synced() {
 void Assigner::source_whole() {
   adopt_records();
   settle_all();
+}
+
+// What is held from an Eip that is being deleted moves as soon as another one would give it.
+void Assigner::settle_leaving() {
+  for (const auto& [name, eip] : view_.eips) {
+    if (!eip.meta.deleting) continue;
+    const auto& given = allocator_.given_from(name);
+    settle_.insert(given.begin(), given.end());
+  }
 }
 
 void Assigner::settle_all() {

@@ -139,6 +139,7 @@ class Assigner {
   [[nodiscard]] bool is_leaving(const std::string& eip) const;  // it is being deleted
   [[nodiscard]] bool is_broken(const std::string& eip) const;
   void settle_all();
+  void settle_leaving();
   void reassert(const Address& address, const model::EipAddress* record);
   [[nodiscard]] bool is_surplus(const Name& service, const Address& address) const;
   bool find_home(const Name& service, const Address& address);

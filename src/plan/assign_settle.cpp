@@ -157,6 +157,13 @@ bool Assigner::find_home(const Name& service, const Address& address) {
   if (lease.holders.size() > 1 && !is_reason) return false;
   const model::Eip* const home = chooser().home_for(object->second, address, lease.eip);
   if (home == nullptr || alone(service, address, home->meta.name.name)) return false;
+  // From a pool that is only being deleted all of them move, or none: it takes nothing away.
+  const bool may_stay = !pool_objection(address, lease.eip);
+  for (const ipam::Lease::Held& held : lease.holders) {
+    if (may_stay && lease.holders.size() > 1 &&
+        alone(held.holder.service, address, home->meta.name.name))
+      return false;
+  }
   changed_eips_.insert({lease.eip, home->meta.name.name});
   allocator_.move(address, home->meta.name.name);
   enqueue(service);
@@ -181,6 +188,7 @@ void Assigner::release(const Name& service, const Address& address, const Object
   } else {
     allocator_.leave(address, service, turn.now);
   }
+  if (is_leaving(eip)) settle_.insert(address);  // those that are left may be able to move now
   changed_eips_.insert(eip);
   changed_services_.insert(service);
   enqueue(service);

@@ -170,6 +170,18 @@ TEST(Finalizers, AnotherEipWithTheAddressTakesItOverFromADeletedOne) {
   EXPECT_EQ(leases.begin()->second.eip, "renamed");
 }
 
+TEST(Finalizers, TheOtherEipMayComeLater) {
+  Cluster cluster;
+  model::Eip next = cluster.lan;
+  next.meta.deleting = true;
+  cluster.put(next);
+  cluster.run();
+  EXPECT_TRUE(cluster.has_lan());
+  cluster.see(test::eip("renamed", "192.0.2.0/28"), model::Kind::Eip);
+  cluster.run();
+  EXPECT_FALSE(cluster.has_lan());
+}
+
 // The version that leaves out an address in use is refused; that it is deleted is not.
 TEST(Finalizers, ARefusedEipCanBeDeletedAllTheSame) {
   Cluster cluster;
