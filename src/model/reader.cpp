@@ -80,6 +80,7 @@ std::vector<Place> Reader::items(std::string_view name) const {
     return {};
   }
   std::vector<Place> places;
+  places.reserve(tree.items().size());
   for (std::size_t i = 0; i < tree.items().size(); ++i) {
     places.push_back(
         Place{.path = fmt::format("{}[{}]", path_of(name), i), .tree = tree.items()[i]});

@@ -101,13 +101,13 @@ std::string choice_words(Words words) {
 
 std::string type_words(const Field& field) {
   switch (field.type) {
-    case FieldType::Group: return "map";
-    case FieldType::List: return "list";
+    case FieldType::Group:
     case FieldType::Opaque: return "map";
+    case FieldType::List: return "list";
     case FieldType::Bool: return "boolean";
     case FieldType::Integer: return bounds_words(field.bounds);
     case FieldType::Digits: return bounds_words(field.bounds) + "; also as digits in quotes";
-    case FieldType::String: return "text";
+    case FieldType::String:
     case FieldType::Password: return "text";
     case FieldType::Choice: return choice_words(field.words);
     case FieldType::Name: return "name";

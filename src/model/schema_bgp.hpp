@@ -19,8 +19,8 @@ void begin_graceful_restart(Object& object, Value&& /*nothing*/) {
 template <class Owner>
 void put_deferral_time(Object& object, Value&& value) {
   const std::int64_t seconds = std::get<std::int64_t>(value);
-  if (seconds == 0) return;
-  std::get<Owner>(object).graceful_restart->deferral_time = static_cast<std::uint16_t>(seconds);
+  auto& restart = std::get<Owner>(object).graceful_restart;
+  if (seconds != 0 && restart) restart->deferral_time = static_cast<std::uint16_t>(seconds);
 }
 
 template <class Owner>

@@ -60,7 +60,7 @@ std::optional<std::int64_t> take_clock(std::string_view& text) {
     if (!take_number(text, 1)) return std::nullopt;
     text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
   }
-  return std::int64_t{*hour} * 3600 + *minute * 60 + *second;
+  return std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second;
 }
 
 // "Z" or "+02:00".
@@ -72,7 +72,7 @@ std::optional<std::int64_t> take_offset(std::string_view& text) {
   if (!hour || *hour > 23 || !take(text, ":")) return std::nullopt;
   const std::optional<unsigned> minute = take_number(text, 2);
   if (!minute || *minute > 59) return std::nullopt;
-  return sign * (std::int64_t{*hour} * 3600 + *minute * 60);
+  return sign * (std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60);
 }
 
 }  // namespace
