@@ -145,7 +145,8 @@ io::Task<> Uninstall::take_lease() {
   const std::string what = words(kube::lease_resource(), name);
   const std::string path = kube::object_path(kube::lease_resource(), name, {});
   Request asked = get(path);
-  const auto found = co_await ask(std::move(asked), "get " + what);
+  std::string doing = "get " + what;
+  const auto found = co_await ask(std::move(asked), std::move(doing));
   if (!found || !found->is_ok()) co_return;
   const Tree lease = tree_in(*found);
   const std::string holder = lease.at_path("spec.holderIdentity").text();
@@ -162,7 +163,8 @@ io::Task<> Uninstall::take_lease() {
   spec.set("holderIdentity", kHolder).set("leaseDurationSeconds", kHoldSeconds);
   spec.set("acquireTime", now).set("renewTime", now);
   Request taken = patch(path, Tree::map().set("spec", std::move(spec)));
-  const auto answer = co_await ask(std::move(taken), "take " + what);
+  doing = "take " + what;
+  const auto answer = co_await ask(std::move(taken), std::move(doing));
   if (!answer || !answer->is_ok() || holder == kHolder) co_return;
   say_(fmt::format("took the Lease from {}: no controller acts any more", holder));
   // By its own clock, at the latest.
@@ -175,7 +177,8 @@ io::Task<> Uninstall::take_lease() {
 io::Task<> Uninstall::stop_conversion(std::string crd) {
   const std::string path = kube::object_path(crd_resource(), {.ns = {}, .name = crd}, {});
   Request asked = get(path);
-  const auto found = co_await ask(std::move(asked), "get CRD " + crd);
+  std::string doing = "get CRD " + crd;
+  const auto found = co_await ask(std::move(asked), std::move(doing));
   if (!found || !found->is_ok()) co_return;
   const Tree object = tree_in(*found);
   if (object.at_path("spec.conversion.strategy").text() != "Webhook") co_return;
@@ -188,7 +191,8 @@ io::Task<> Uninstall::stop_conversion(std::string crd) {
   Tree spec = Tree::map();
   spec.set("conversion", std::move(conversion));
   Request stopped = patch(path, Tree::map().set("spec", std::move(spec)));
-  const auto answer = co_await ask(std::move(stopped), "stop the conversion of " + crd);
+  doing = "stop the conversion of " + crd;
+  const auto answer = co_await ask(std::move(stopped), std::move(doing));
   if (answer && answer->is_ok()) say_("stopped the conversion of " + crd);
 }
 
@@ -208,7 +212,8 @@ io::Task<> Uninstall::delete_object(Resource resource, Held object, std::size_t&
   const model::NamespacedName name{.ns = {}, .name = object.name};
   if (!is_dry()) {
     Request request = removal(kube::object_path(resource, name, {}));
-    const auto answer = co_await ask(std::move(request), "delete " + words(resource, name));
+    std::string doing = "delete " + words(resource, name);
+    const auto answer = co_await ask(std::move(request), std::move(doing));
     if (!answer) co_return;
     if (std::ranges::any_of(object.finalizers, goes)) co_await let_go(resource, object);
   }
@@ -261,7 +266,8 @@ io::Task<> Uninstall::await_gone(Target target) {
   for (;;) {
     Request request = get(kube::object_path(target.resource, target.name, {}));
     const std::string what = words(target.resource, target.name);
-    const auto answer = co_await ask(std::move(request), "get " + what);
+    std::string doing = "get " + what;
+    const auto answer = co_await ask(std::move(request), std::move(doing));
     if (!answer || answer->status == 404) co_return;
     if (Clock::now() >= end) {
       failures_.push_back(what + " is still being deleted; kubectl describe says what holds it");
@@ -276,7 +282,8 @@ io::Task<> Uninstall::remove(Target target) {
   const std::string what = words(target.resource, target.name);
   const std::string path = kube::object_path(target.resource, target.name, {});
   Request request = is_dry() ? get(path) : removal(path);
-  const auto answer = co_await ask(std::move(request), "delete " + what);
+  std::string doing = "delete " + what;
+  const auto answer = co_await ask(std::move(request), std::move(doing));
   if (!answer) co_return;
   say_(answer->status == 404 ? "gone already: " + what
                              : fmt::format("{} {}", deleted_word(), what));
@@ -288,7 +295,8 @@ io::Task<bool> Uninstall::list(const Resource& resource, std::vector<Held>& into
     std::string path = fmt::format("{}?limit={}", kube::collection_path(resource, {}), kPage);
     if (!next.empty()) path += "&continue=" + kube::percent_encoded(next);
     Request request = get(std::move(path));
-    const auto answer = co_await ask(std::move(request), "list " + kube::words(resource));
+    std::string doing = "list " + kube::words(resource);
+    const auto answer = co_await ask(std::move(request), std::move(doing));
     if (!answer || !answer->is_ok()) co_return false;
     const Tree tree = tree_in(*answer);
     for (const Tree& item : tree["items"].items()) {
