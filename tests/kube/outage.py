@@ -7,7 +7,7 @@ from lab import pki
 from lab.kube_topology import CONTROLLER, NAMESPACE, SPEAKER
 from tests.kube.outage_case import FIRST, SECOND, OutageCase
 
-OUTAGE = 60  # seconds
+OUTAGE = int(os.environ.get("PORTER_OUTAGE", "60"))  # seconds
 
 
 class Outage(OutageCase):
