@@ -4,19 +4,15 @@
 #include <random>
 #include <utility>
 
+#include "kube/open_client.hpp"
+
 namespace porter::app {
 
 Result<std::unique_ptr<kube::Client>> open_client(io::asio::any_io_executor executor,
                                                   io::Worker& worker,
                                                   const cli::ClusterOptions& options) {
-  const kube::Environment environment = kube::Environment::of_process();
-  Result<kube::Access> access = kube::load_access(
-      {.kubeconfig = options.kubeconfig, .context = options.context}, environment);
-  if (!access) return Failure<>{std::move(access.error())};
-  kube::Client::Options client;
-  client.environment = environment;
-  client.credentials.environment = environment;
-  return kube::Client::open(std::move(executor), worker, std::move(*access), std::move(client));
+  return kube::open_client(std::move(executor), worker,
+                           {.kubeconfig = options.kubeconfig, .context = options.context});
 }
 
 std::uint64_t jitter_seed() {

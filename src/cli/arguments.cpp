@@ -220,14 +220,30 @@ class Parser {
 
   CLI::App* query(const char* name, const char* description, QueryOptions::Verb verb) {
     CLI::App* command = app_.add_subcommand(name, description);
-    command->add_option("--socket", query_.socket, "Socket of the porter to ask")
+    question(*command, verb);
+    return command;
+  }
+
+  // Whom to ask, and how to print what comes back.
+  void question(CLI::App& command, QueryOptions::Verb verb) {
+    command.add_option("--socket", query_.socket, "Socket of the porter to ask")
         ->envname("PORTER_SOCKET");
-    command->add_option("-o,--output", query_.output, "text, json or yaml")
+    // No env twins: where a speaker runs, they are its own, and it is what is to be asked there.
+    command.add_option(
+        "--kubeconfig", query_.kubeconfig,
+        "Ask the cluster of this kubeconfig; where no porter runs, that of KUBECONFIG "
+        "or ~/.kube/config is asked without being told");
+    command.add_option("--context", query_.context, "Ask the cluster of this context");
+    command
+        .add_option("--load-balancer-class", query_.load_balancer_class,
+                    "spec.loadBalancerClass that the cluster's porter-controller takes for its own")
+        ->envname("PORTER_LOAD_BALANCER_CLASS")
+        ->capture_default_str();
+    command.add_option("-o,--output", query_.output, "text, json or yaml")
         ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
         ->type_name("FORMAT");
-    command->add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
-    command->callback([this, verb] { query_.verb = verb; });
-    return command;
+    command.add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
+    command.callback([this, verb] { query_.verb = verb; });
   }
 
   void status() { query("status", "How things stand, in ten lines", QueryOptions::Verb::Status); }
@@ -257,13 +273,7 @@ class Parser {
     CLI::App* service = command->add_subcommand(
         "service", "The whole chain of one Service; names the first broken link and its fix");
     service->add_option("NS/NAME", query_.service, "The Service")->required();
-    service->add_option("--socket", query_.socket, "Socket of the porter to ask")
-        ->envname("PORTER_SOCKET");
-    service->add_option("-o,--output", query_.output, "text, json or yaml")
-        ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
-        ->type_name("FORMAT");
-    service->add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
-    service->callback([this] { query_.verb = QueryOptions::Verb::Explain; });
+    question(*service, QueryOptions::Verb::Explain);
   }
   void validate() {
     validate_ =

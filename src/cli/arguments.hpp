@@ -69,7 +69,10 @@ struct UninstallOptions {
 
 struct QueryOptions {
   enum class Verb : unsigned char { Status, Peers, Routes, Received, Pools, Explain } verb{};
-  std::string socket;  // empty: found alone
+  std::string socket;      // empty: found alone
+  std::string kubeconfig;  // these ask a cluster in a socket's place
+  std::string context;
+  std::string load_balancer_class = "network.kubesphere.io/porter";
   Output output = Output::Text;
   bool watch = false;
   std::string peer;     // routes, peers

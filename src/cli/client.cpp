@@ -133,7 +133,9 @@ Result<std::string> find_socket(const std::string& given) {
     looked += looked.empty() ? path : std::string{" or "} + path;
   }
   return fail(Errc::Unavailable,
-              "no porter found at " + looked + "; say where with --socket STATE/porter.sock");
+              "no porter found at " + looked +
+                  "; say where with --socket STATE/porter.sock, or name a cluster with "
+                  "--kubeconfig FILE");
 }
 
 Result<Tree> parse_json(const std::string& text) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/client.hpp"
+#include "cli/cluster_query.hpp"
 #include "cli/render.hpp"
 
 namespace porter::cli {
@@ -35,13 +36,19 @@ std::string target_of(const QueryOptions& options) {
   return "/";
 }
 
+// A cluster's answer to a question about one neighbour is a table too: a line for each node.
 std::string rendered(const QueryOptions& options, const Tree& answer, Colour colour) {
+  const bool of_cluster = !answer["cluster"].is_null();
+  const std::string note =
+      answer["note"].is_null() ? std::string{} : "note: " + answer["note"].text() + '\n';
+  const bool is_counts = of_cluster && (!options.peer.empty() || options.verb == Verb::Received);
+  if (is_counts) return render_peers(answer, colour) + note;
   switch (options.verb) {
     case Verb::Status: return render_status(answer, colour);
     case Verb::Peers:
       return options.peer.empty() ? render_peers(answer, colour)
                                   : render_peer(answer["items"].items().front(), colour);
-    case Verb::Routes: return render_routes(answer, colour);
+    case Verb::Routes: return render_routes(answer, colour) + note;
     case Verb::Received: return render_received(answer, colour);
     case Verb::Pools: return render_pools(answer, colour);
     case Verb::Explain: return answer["text"].text();  // the server's words
@@ -59,21 +66,46 @@ int verdict(const QueryOptions& options, const Tree& answer) {
   return kGood;
 }
 
-Result<Printed> ask(const QueryOptions& options, const std::string& socket, Colour colour) {
+Printed printed(const QueryOptions& options, const Tree& answer, Colour colour) {
+  Printed printed{.status = verdict(options, answer), .text = {}};
+  switch (options.output) {
+    case Output::Json: printed.text = to_json(answer) + '\n'; break;
+    case Output::Yaml: printed.text = to_yaml(answer); break;
+    case Output::Text: printed.text = rendered(options, answer, colour); break;
+  }
+  return printed;
+}
+
+Result<Printed> ask_socket(const QueryOptions& options, const std::string& socket, Colour colour) {
   Result<Answer> answer = get(socket, target_of(options));
   if (!answer) return Failure<>{std::move(answer.error())};
   if (answer->status == 404) return Printed{.status = kNo, .text = answer->body};
   if (answer->status != 200) return Printed{.status = kUsage, .text = answer->body};
   Result<Tree> tree = parse_json(answer->body);
   if (!tree) return Failure<>{std::move(tree.error()).within(socket)};
-  Printed printed{.status = verdict(options, *tree), .text = {}};
-  switch (options.output) {
-    case Output::Json: printed.text = to_json(*tree) + '\n'; break;
-    case Output::Yaml: printed.text = to_yaml(*tree); break;
-    case Output::Text: printed.text = rendered(options, *tree, colour); break;
-  }
-  return printed;
+  return printed(options, *tree, colour);
 }
+
+Result<Printed> ask_api(const QueryOptions& options, Colour colour) {
+  Result<Tree> answer = ask_cluster(options);
+  if (answer) return printed(options, *answer, colour);
+  const Errc code = answer.error().code;
+  if (code != Errc::NotFound && code != Errc::Invalid) return Failure<>{std::move(answer.error())};
+  return Printed{.status = code == Errc::NotFound ? kNo : kUsage,
+                 .text = "porter: " + answer.error().message + '\n'};
+}
+
+// A cluster that is named; else the porter that runs here; else a cluster that can be found.
+Result<Printed> ask(const QueryOptions& options, Colour colour) {
+  if (!options.kubeconfig.empty() || !options.context.empty()) return ask_api(options, colour);
+  const Result<std::string> socket = find_socket(options.socket);
+  if (socket) return ask_socket(options, *socket, colour);
+  if (has_cluster(options)) return ask_api(options, colour);
+  return Failure<>{socket.error()};
+}
+
+constexpr std::chrono::seconds kEachSecond{1};
+constexpr std::chrono::seconds kForACluster{5};  // whose API server lists everything each time
 
 }  // namespace
 
@@ -81,12 +113,7 @@ int run_query(const QueryOptions& options) {
   const Colour colour = colour_of_stdout();
   std::string shown;
   for (;;) {
-    const Result<std::string> socket = find_socket(options.socket);
-    if (!socket) {
-      (void)std::fprintf(stderr, "porter: %s\n", socket.error().message.c_str());
-      return kCannotReach;
-    }
-    const Result<Printed> printed = ask(options, *socket, colour);
+    const Result<Printed> printed = ask(options, colour);
     if (!printed && !options.watch) {
       (void)std::fprintf(stderr, "porter: %s\n", printed.error().message.c_str());
       return kCannotReach;
@@ -99,7 +126,7 @@ int run_query(const QueryOptions& options) {
       shown = text;
     }
     if (!options.watch) return printed->status;
-    std::this_thread::sleep_for(std::chrono::seconds{1});
+    std::this_thread::sleep_for(find_socket(options.socket) ? kEachSecond : kForACluster);
   }
 }
 

@@ -43,18 +43,28 @@ std::string plural(long long count, std::string_view noun) {
 
 std::string last_error(const Tree& item) {
   if (text(item, "lastError").empty()) return "-";
+  if (item["lastErrorSeconds"].is_null()) return text(item, "lastError");
   return text(item, "lastError") + ", " + age_of(item, "lastErrorSeconds") + " ago";
+}
+
+std::string process_line(const Tree& answer) {
+  const std::string node = text(answer, "node");
+  return fmt::format("porter {} {}{} (up {}, follows {})", text(answer, "version"),
+                     text(answer, "role"), node.empty() ? "" : " on " + node,
+                     age_of(answer, "uptimeSeconds"), plural(number(answer, "follows"), "Service"));
+}
+
+std::string cluster_line(const Tree& answer) {
+  return fmt::format("{} ({} report, {})", text(answer, "cluster"),
+                     plural(number(answer, "speakers"), "speaker"),
+                     plural(number(answer, "follows"), "Service"));
 }
 
 }  // namespace
 
 std::string render_status(const Tree& answer, Colour colour) {
   const auto& problems = answer["problems"].items();
-  const std::string node = text(answer, "node");
-  std::string head =
-      fmt::format("porter {} {}{} (up {}, follows {})", text(answer, "version"),
-                  text(answer, "role"), node.empty() ? "" : " on " + node,
-                  age_of(answer, "uptimeSeconds"), plural(number(answer, "follows"), "Service"));
+  std::string head = answer["cluster"].is_null() ? process_line(answer) : cluster_line(answer);
   head.resize(std::max(head.size() + 2, std::size_t{72}), ' ');
   const bool healthy = answer["healthy"].as_bool();
   std::string out = head + (healthy ? std::string{"healthy"} : red("needs a look", colour)) + '\n';
@@ -87,20 +97,25 @@ std::string render_status(const Tree& answer, Colour colour) {
 }
 
 std::string render_peers(const Tree& answer, Colour colour) {
-  Table table{{"NEIGHBOR", "REMOTE-AS", "NAME", "STATE", "SINCE", "FAMILIES", "SENT", "RECEIVED",
-               "LAST ERROR"}};
+  const bool of_cluster = !answer["cluster"].is_null();
+  std::vector<std::string> columns{"NEIGHBOR", "REMOTE-AS", "NAME",     "STATE",     "SINCE",
+                                   "FAMILIES", "SENT",      "RECEIVED", "LAST ERROR"};
+  if (of_cluster) columns.insert(columns.begin(), "NODE");
+  Table table{std::move(columns)};
   for (const Tree& item : answer["items"].items()) {
     const bool up = text(item, "state") == "Established";
     const bool runs = item["runs"].as_bool();
-    table.add({{text(item, "neighbor")},
-               {text(item, "remoteAs")},
-               {text(item, "name")},
-               {runs ? text(item, "state") : text(item, "reason"), !up},
-               {age_of(item, "sinceSeconds")},
-               {joined(item["families"], ",")},
-               {text(item, "sent.total")},
-               {text(item, "received.total")},
-               {runs ? last_error(item) : text(item, "message")}});
+    std::vector<Cell> cells{{text(item, "neighbor")},
+                            {text(item, "remoteAs")},
+                            {text(item, "name")},
+                            {runs ? text(item, "state") : text(item, "reason"), !up},
+                            {age_of(item, "sinceSeconds")},
+                            {joined(item["families"], ",")},
+                            {text(item, "sent.total")},
+                            {text(item, "received.total")},
+                            {runs ? last_error(item) : text(item, "message")}};
+    if (of_cluster) cells.insert(cells.begin(), Cell{or_dash(text(item, "node"))});
+    table.add(std::move(cells));
   }
   return table.print(colour);
 }

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "plan/explain.hpp"
-
 namespace porter::local {
 namespace {
 
@@ -30,21 +28,6 @@ HttpResponse json_or_error(const Result<Tree>& answer) {
   return text(status, "porter: " + answer.error().message + '\n');
 }
 
-// For programs: what the words are about.
-void add_assignment(Tree& tree, const plan::Assignment* assignment) {
-  if (assignment == nullptr) return;
-  tree.set("reason", to_string(assignment->reason));
-  Tree addresses = Tree::list();
-  for (const auto& item : assignment->addresses) {
-    Tree entry = Tree::map();
-    entry.set("address", to_string(item.address))
-        .set("eip", item.eip)
-        .set("recorded", item.recorded);
-    addresses.push(std::move(entry));
-  }
-  tree.set("addresses", std::move(addresses));
-}
-
 }  // namespace
 
 Api::Api(Sources sources, const Counters& counters, PerService per_service,
@@ -64,7 +47,7 @@ HttpResponse Api::answer(const HttpRequest& request) const {
   if (request.path == "/v1/received") {
     return json_or_error(received_report(sources_, peer, parameter(request, "prefix")));
   }
-  if (request.path == "/v1/pools") return json(pools_report(sources_));
+  if (request.path == "/v1/pools") return json(pools_report(sources_.engine));
   if (request.path == "/v1/explain") return explain(request);
   if (request.path == "/healthz") return text(200, "ok\n");
   if (request.path == "/readyz") {
@@ -92,27 +75,9 @@ std::string Api::not_ready() const {
 }
 
 HttpResponse Api::explain(const HttpRequest& request) const {
-  const std::string name = parameter(request, "service");
-  const std::size_t slash = name.find('/');
-  if (name.empty() || slash == 0 || slash + 1 == name.size()) {
-    return text(400, "porter: a Service is asked for as NAMESPACE/NAME\n");
-  }
-  // Like kubectl, a name alone is one in `default`.
-  const model::NamespacedName service =
-      slash == std::string::npos
-          ? model::NamespacedName{.ns = "default", .name = name}
-          : model::NamespacedName{.ns = name.substr(0, slash), .name = name.substr(slash + 1)};
-  const plan::Explanation explanation =
-      plan::explain(sources_.engine.view(), sources_.engine.assigner(), sources_.engine.announcer(),
-                    service, sources_.engine.unix_at(Clock::now()));
-  if (parameter(request, "output") != "text") {
-    Tree tree = to_tree(explanation);
-    add_assignment(tree, sources_.engine.assigner().of(service));
-    return json(tree);
-  }
-  Tree tree = Tree::map();
-  tree.set("announced", explanation.is_announced).set("text", to_text(explanation));
-  return json(tree);
+  const ExplainAs as = parameter(request, "output") == "text" ? ExplainAs::Text : ExplainAs::Tree;
+  return json_or_error(explain_report(sources_.engine, parameter(request, "service"),
+                                      sources_.engine.unix_at(Clock::now()), as));
 }
 
 }  // namespace porter::local

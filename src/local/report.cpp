@@ -10,7 +10,6 @@
 namespace porter::local {
 namespace {
 
-using plan::Reason;
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
@@ -33,10 +32,6 @@ Failure<> unknown_peer(const Sources& sources, const std::string& asked) {
   }
   return fail(Errc::NotFound, fmt::format("no BgpPeer or neighbour \"{}\"; known: {}", asked,
                                           known.empty() ? "none" : known));
-}
-
-std::string community(std::uint32_t value) {
-  return fmt::format("{}:{}", value >> 16U, value & 0xFFFFU);
 }
 
 Tree families_of(const bgp::Families& families) {
@@ -184,64 +179,6 @@ Tree peer_item(const speaker::PeerSnapshot& peer, const Sources& sources, TimePo
   return item;
 }
 
-// A BgpPeer that does not run here, and why.
-Tree idle_item(const std::string& name, const Sources& sources) {
-  const model::BgpPeer& peer = sources.engine.view().bgp_peers.at(name);
-  const plan::PeerOutcome* outcome = sources.engine.announcer().peer(name);
-  Tree item = Tree::map();
-  item.set("name", name);
-  item.set("neighbor", peer.neighbor          ? to_string(*peer.neighbor)
-                       : peer.neighbor_prefix ? to_string(*peer.neighbor_prefix)
-                                              : std::string{});
-  item.set("remoteAs", to_string(peer.peer_as));
-  const bool listens = outcome != nullptr && outcome->spec.has_value();
-  item.set("runs", false);
-  item.set("state", "Idle");
-  item.set("reason", listens || outcome == nullptr ? std::string_view{"Listening"}
-                                                   : to_string(outcome->reason));
-  item.set("message", listens              ? std::string{"waits for neighbours to dial"}
-                      : outcome == nullptr ? std::string{}
-                                           : outcome->message);
-  item.set("fix", outcome == nullptr ? std::string{} : outcome->fix);
-  return item;
-}
-
-Tree path_communities(const std::vector<std::uint32_t>& communities) {
-  Tree list = Tree::list();
-  for (const std::uint32_t value : communities)
-    list.push(community(value));
-  return list;
-}
-
-Tree services_of(const Prefix& prefix, const Sources& sources) {
-  Tree list = Tree::list();
-  if (!prefix.is_host()) return list;  // an aggregate is of many
-  for (const auto& service : sources.engine.assigner().holders(prefix.address())) {
-    const auto known = sources.engine.view().services.find(service);
-    const bool local = known != sources.engine.view().services.end() &&
-                       known->second.traffic_policy == model::TrafficPolicy::Local;
-    list.push(to_string(service) + (local ? " (Local)" : ""));
-  }
-  return list;
-}
-
-Tree route_item(const plan::Route& route, const Sources& sources) {
-  Tree item = Tree::map();
-  item.set("prefix", to_string(route.prefix));
-  Tree hops = Tree::list();
-  std::set<bgp::PathId> ids;  // of some there are several, for several peers
-  for (const bgp::Path& path : route.paths) {
-    if (!path.withheld && ids.insert(path.id).second) hops.push(to_string(path.next_hop));
-  }
-  item.set("nextHops", std::move(hops));
-  item.set("paths", std::uint64_t{ids.size()});
-  const bgp::PathAttributes& attributes = route.paths.front().attributes;
-  item.set("communities", path_communities(attributes.communities));
-  item.set("med", attributes.med ? Tree{*attributes.med} : Tree{});
-  item.set("services", services_of(route.prefix, sources));
-  return item;
-}
-
 Tree told_item(const speaker::ToldRoute& route, const Sources& sources) {
   Tree item = Tree::map();
   item.set("prefix", to_string(route.prefix));
@@ -252,101 +189,23 @@ Tree told_item(const speaker::ToldRoute& route, const Sources& sources) {
   item.set("paths", std::uint64_t{route.paths.size()});
   if (!route.paths.empty()) {
     const bgp::Attributes& attributes = route.paths.front().attributes;
-    item.set("communities", path_communities(attributes.communities));
+    item.set("communities", communities_item(attributes.communities));
     item.set("med", attributes.med ? Tree{*attributes.med} : Tree{});
   }
-  item.set("services", services_of(route.prefix, sources));
+  item.set("services", services_of(route.prefix, sources.engine));
   return item;
-}
-
-struct ServiceCounts {
-  std::uint64_t ours = 0, announced = 0, waiting = 0, not_announced = 0;
-};
-
-ServiceCounts count_services(const plan::Engine& engine) {
-  ServiceCounts counts;
-  for (const auto& [name, service] : engine.view().services) {
-    const plan::Assignment* assignment = engine.assigner().of(name);
-    if (assignment == nullptr || !assignment->ours) continue;
-    ++counts.ours;
-    if (assignment->addresses.empty()) {
-      ++counts.waiting;
-      continue;
-    }
-    const auto& routes = engine.announcer().routes();
-    const bool announced =
-        std::any_of(assignment->addresses.begin(), assignment->addresses.end(),
-                    [&](const auto& item) { return routes.contains(Prefix::host(item.address)); });
-    ++(announced ? counts.announced : counts.not_announced);
-  }
-  return counts;
-}
-
-void add_problem(Tree& list, const std::string& object, std::string_view reason,
-                 const std::string& message) {
-  if (list.items().size() >= 20)
-    return;  // status is ten lines; the rest is in metrics and in explain
-  Tree item = Tree::map();
-  item.set("object", object).set("reason", reason).set("message", message);
-  list.push(std::move(item));
 }
 
 Tree problems_of(const Sources& sources) {
   Tree list = Tree::list();
-  const plan::Engine& engine = sources.engine;
-  for (const auto& [key, problems] : engine.view().problems) {
-    for (const model::Problem& problem : problems.list) {
-      if (problem.severity != model::Problem::Severity::Error) continue;
-      const std::string where = problem.line > 0
-                                    ? fmt::format("{}:{}: ", problems.where, problem.line)
-                                    : problems.where + ": ";
-      const std::string field = problem.field.empty() ? "" : problem.field + ": ";
-      add_problem(list, to_string(key), problem.reason, where + field + problem.message);
-    }
-  }
-  for (const auto& [key, problem] : engine.view().refused)
-    add_problem(list, to_string(key), problem.reason, problem.message);
+  add_object_problems(list, sources.engine);
   for (const Trouble& trouble : sources.troubles())
     add_problem(list, trouble.object, trouble.reason, trouble.message);
   for (const speaker::ListenerStatus& listener : sources.speaker.listeners()) {
     if (!listener.error.empty()) add_problem(list, "BgpConf", "NotListening", listener.error);
   }
-  for (const auto& [name, service] : engine.view().services) {
-    const plan::Assignment* assignment = engine.assigner().of(name);
-    if (assignment != nullptr && assignment->ours && assignment->addresses.empty()) {
-      add_problem(list, "Service " + to_string(name), to_string(assignment->reason),
-                  assignment->message);
-    }
-  }
+  add_waiting_services(list, sources.engine);
   return list;
-}
-
-Tree pool_item(const model::Eip& eip, const ipam::Pool& pool, std::uint64_t used) {
-  Tree item = Tree::map();
-  item.set("eip", eip.meta.name.name).set("protocol", to_string(eip.protocol));
-  Tree ranges = Tree::list();
-  for (const Range& range : eip.addresses)
-    ranges.push(to_string(range));
-  item.set("ranges", std::move(ranges));
-  item.set("used", used)
-      .set("total", to_string(pool.usable()))
-      .set("free", to_string(pool.free_count()));
-  Tree namespaces = Tree::list();
-  for (const std::string& ns : eip.namespaces)
-    namespaces.push(ns);
-  if (eip.namespace_selector) namespaces.push(to_string(*eip.namespace_selector));
-  if (!eip.has_selectors()) namespaces.push("all");
-  item.set("namespaces", std::move(namespaces)).set("default", eip.is_default);
-  Tree conditions = Tree::list();
-  conditions.push(to_string(eip.disable         ? Reason::Disabled
-                            : eip.meta.deleting ? Reason::Deleting
-                                                : Reason::Ready));
-  const std::int64_t size = pool.usable().clamped();
-  if (size > 0 && used >= static_cast<std::uint64_t>(size - size / 10)) {
-    conditions.push(fmt::format("{} % used", used * 100 / static_cast<std::uint64_t>(size)));
-  }
-  item.set("conditions", std::move(conditions));
-  return item;
 }
 
 struct PeerCounts {
@@ -377,23 +236,8 @@ Tree status_report(const Sources& sources, TimePoint now) {
   tree.set("healthy",
            engine.planned() && problems.items().empty() && peers.established == peers.configured);
 
-  std::uint64_t used = 0;
-  ipam::Count total;
-  const ipam::Allocator& allocator = engine.assigner().allocator();
-  for (const auto& [name, pool] : allocator.pools()) {
-    used += allocator.used(name);
-    total += pool.usable();
-  }
-  Tree addresses = Tree::map();
-  addresses.set("used", used).set("total", to_string(total));
-  addresses.set("pools", std::uint64_t{allocator.pools().size()});
-  tree.set("addresses", std::move(addresses));
-
-  const ServiceCounts counts = count_services(engine);
-  Tree services = Tree::map();
-  services.set("ours", counts.ours).set("announced", counts.announced);
-  services.set("waiting", counts.waiting).set("notAnnounced", counts.not_announced);
-  tree.set("services", std::move(services));
+  tree.set("addresses", addresses_item(engine));
+  tree.set("services", services_item(engine));
 
   Tree peer_tree = Tree::map();
   peer_tree.set("configured", peers.configured).set("established", peers.established);
@@ -423,7 +267,7 @@ Result<Tree> peers_report(const Sources& sources, const std::string& peer, TimeP
     if (running.contains(name)) continue;
     const bool meant =
         peer.empty() || peer == name || (object.neighbor && to_string(*object.neighbor) == peer);
-    if (meant) items.push(idle_item(name, sources));
+    if (meant) items.push(idle_item(name, sources.engine));
   }
   if (!peer.empty() && items.items().empty()) return unknown_peer(sources, peer);
   Tree tree = Tree::map();
@@ -432,26 +276,17 @@ Result<Tree> peers_report(const Sources& sources, const std::string& peer, TimeP
 }
 
 Result<Tree> routes_report(const Sources& sources, const std::string& peer) {
+  if (peer.empty()) return planned_routes_report(sources.engine);
+  const auto peers = sources.speaker.peers();
+  const auto meant =
+      std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return is_meant(p, peer); });
+  if (meant == peers.end()) return unknown_peer(sources, peer);
   Tree items = Tree::list();
+  const auto told = sources.speaker.told(meant->session, kMaxItems, std::nullopt);
+  for (const speaker::ToldRoute& route : told)
+    items.push(told_item(route, sources));
   Tree tree = Tree::map();
-  bool truncated = false;
-  if (peer.empty()) {
-    for (const auto& [prefix, route] : sources.engine.announcer().routes()) {
-      truncated = items.items().size() >= kMaxItems;
-      if (truncated) break;
-      items.push(route_item(route, sources));
-    }
-  } else {
-    const auto peers = sources.speaker.peers();
-    const auto meant =
-        std::find_if(peers.begin(), peers.end(), [&](const auto& p) { return is_meant(p, peer); });
-    if (meant == peers.end()) return unknown_peer(sources, peer);
-    const auto told = sources.speaker.told(meant->session, kMaxItems, std::nullopt);
-    truncated = told.size() == kMaxItems;
-    for (const speaker::ToldRoute& route : told)
-      items.push(told_item(route, sources));
-  }
-  tree.set("items", std::move(items)).set("truncated", truncated);
+  tree.set("items", std::move(items)).set("truncated", told.size() == kMaxItems);
   return tree;
 }
 
@@ -491,19 +326,6 @@ Result<Tree> received_report(const Sources& sources, const std::string& peer,
   if (!known) return unknown_peer(sources, peer);
   Tree tree = Tree::map();
   tree.set("items", std::move(items)).set("holds", holds).set("truncated", truncated);
-  return tree;
-}
-
-Tree pools_report(const Sources& sources) {
-  Tree items = Tree::list();
-  const ipam::Allocator& allocator = sources.engine.assigner().allocator();
-  for (const auto& [name, eip] : sources.engine.view().eips) {
-    const ipam::Pool* pool = allocator.pool(name);
-    if (pool == nullptr) continue;
-    items.push(pool_item(eip, *pool, allocator.used(name)));
-  }
-  Tree tree = Tree::map();
-  tree.set("items", std::move(items));
   return tree;
 }
 

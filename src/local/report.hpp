@@ -11,7 +11,7 @@
 
 #include "base/histogram.hpp"
 #include "base/tree.hpp"
-#include "plan/engine.hpp"
+#include "local/plan_report.hpp"
 #include "speaker/bgp_runner.hpp"
 
 // What people and programs ask a running porter, built when they ask: from the Engine's View and
@@ -73,9 +73,6 @@ struct Sources {
   std::function<Traffic()> traffic{};  // empty: there is no API server
 };
 
-inline constexpr std::size_t kMaxItems =
-    100'000;  // of one answer; `truncated` says that there were more
-
 [[nodiscard]] Tree status_report(const Sources& sources, TimePoint now);
 // All peers, or those named so (BgpPeer name or neighbour address). NotFound names the known ones.
 [[nodiscard]] Result<Tree> peers_report(const Sources& sources, const std::string& peer,
@@ -84,6 +81,5 @@ inline constexpr std::size_t kMaxItems =
 [[nodiscard]] Result<Tree> routes_report(const Sources& sources, const std::string& peer);
 [[nodiscard]] Result<Tree> received_report(const Sources& sources, const std::string& peer,
                                            const std::string& prefix);
-[[nodiscard]] Tree pools_report(const Sources& sources);
 
 }  // namespace porter::local

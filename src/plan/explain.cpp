@@ -158,7 +158,10 @@ class Explainer {
         add(Verdict::Ok, "address", std::move(text));
       } else {
         add(Verdict::Fail, "address", text + ": not recorded yet",
-            "if this lasts, the state folder cannot be written: see the log");
+            view_.identity.role == Role::Run
+                ? "if this lasts, the state folder cannot be written: see the log"
+                : "if this lasts, no porter-controller leads or it may not write: kubectl -n "
+                  "porter-system get pods,lease, and its log");
       }
     }
     for (const Announcement& one : all) {

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Porter in a real cluster: python3 -m tests.kube [bed|manifests|lifecycle|controllers|outage|watches|rbac|uninstall|scale|soak]"""
+"""Porter in a real cluster: python3 -m tests.kube [bed|manifests|lifecycle|controllers|outage|restarts|watches|silence|laptop|rbac|uninstall|scale|soak]"""
 import sys
 
 from tests.harness import main
 from tools.kube import build
 
-MODULES = ["bed", "manifests", "lifecycle", "controllers", "outage", "watches", "rbac", "uninstall", "scale", "soak"]
+MODULES = ["bed", "manifests", "lifecycle", "controllers", "outage", "restarts", "watches", "silence", "laptop", "rbac", "uninstall", "scale", "soak"]
 
 if "--inside" not in sys.argv:
     try:
