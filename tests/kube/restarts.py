@@ -86,9 +86,9 @@ class Cases(OutageCase):
         memory = tempfile.TemporaryDirectory(prefix="porter-", dir="/dev/shm")
         self.addCleanup(memory.cleanup)
         self.api.put({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tor", "namespace": NAMESPACE},
-                      "stringData": {"password": "between two"}})
+                      "stringData": {"password": "between-two"}})
         self.addCleanup(self.api.delete, "Secret", "tor", NAMESPACE)
-        self.set_password("between two")
+        self.set_password("between-two")
         self.addCleanup(self.set_password, "")
         self.settle(peer={**self.peer, "conf": {"authSecretRef": {"name": "tor", "key": "password"}}}, state=memory.name)
         self.away()
@@ -96,7 +96,7 @@ class Cases(OutageCase):
         self.stay(RESTART_TIME + 5)
         for speaker in self.lab.speakers.values():
             self.assertEqual(os.stat(os.path.join(speaker.state, "restart")).st_mode & 0o777, 0o600)
-            self.assertNotIn("between two", speaker.log_text() + speaker.ask("peers", "-o", "json").stdout)
+            self.assertNotIn("between-two", speaker.log_text() + speaker.ask("peers", "-o", "json").stdout)
         self.back()
         self.check_no_session_was_reset()
         self.check_it_goes_on()
