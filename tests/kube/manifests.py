@@ -53,6 +53,11 @@ class Definitions(KubeCase):
         after = {c["metadata"]["name"]: c["metadata"]["generation"] for c in self.api.list("CustomResourceDefinition")}
         self.assertEqual(before, after)
 
+    def test_everything_below_deploy_passes_strict_validation(self):
+        paths = [part for path in sorted(glob.glob("deploy/*.yaml")) for part in ("-f", path)]
+        done = self.kubectl("apply", "--dry-run=server", "--validate=strict", *paths)
+        self.assertIn("deployment.apps/porter-controller created (server dry run)", done.stdout)
+
     def test_manifests_as_the_lab_writes_them_pass_strict_validation(self):
         things = [conf(), porter.peer("router", "172.30.0.1"), porter.eip("lan", "198.51.100.0/24")]
         done = self.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin="\n---\n".join(map(json.dumps, things)))
