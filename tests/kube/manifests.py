@@ -7,10 +7,10 @@ import os
 import re
 import threading
 
-from lab import porter
+from lab import pki, porter
 from lab.api import ApiError, condition
 from lab.space import run
-from lab.kube_topology import NAMESPACE
+from lab.kube_topology import CONTROL, NAMESPACE
 from tests.kube.case import OURS, KubeCase, conf
 
 SAMPLES = "../shared/spec/samples"  # as Porter 0.3 and OpenELB 0.6 were published with
@@ -52,6 +52,11 @@ class Definitions(KubeCase):
         self.kubectl("apply", "--server-side", "-f", "deploy/crds")
         after = {c["metadata"]["name"]: c["metadata"]["generation"] for c in self.api.list("CustomResourceDefinition")}
         self.assertEqual(before, after)
+
+    def test_everything_below_deploy_passes_strict_validation(self):
+        paths = [part for path in sorted(glob.glob("deploy/*.yaml")) for part in ("-f", path)]
+        done = self.kubectl("apply", "--dry-run=server", "--validate=strict", *paths)
+        self.assertIn("deployment.apps/porter-controller created (server dry run)", done.stdout)
 
     def test_manifests_as_the_lab_writes_them_pass_strict_validation(self):
         things = [conf(), porter.peer("router", "172.30.0.1"), porter.eip("lan", "198.51.100.0/24")]
@@ -115,9 +120,13 @@ class WebhookCase(KubeCase):
 
     def setUp(self):
         super().setUp()
+        self.prepare()
         self.lab.install_webhooks()
         self.lab.start_controllers(self.replicas, flags=self.flags)
         self.served()
+
+    def prepare(self):
+        """Before a controller runs."""
 
     def sweep(self):
         self.api.delete("ValidatingWebhookConfiguration", "porter")  # nobody answers it while things are swept away
@@ -250,6 +259,51 @@ class Rotation(WebhookCase):
             thread.join()
         self.assertEqual(failures, [])
         self.assertGreater(count[0], 50)
+
+
+class SecretOfOthers(WebhookCase):
+    """cert-manager writes the Secret: it is used, and never written."""
+    replicas, flags = 2, ("--webhook-certificate-lifetime", "30s")  # so that it is looked at twice a second
+
+    def prepare(self):
+        self.issue(self.lab.cluster.pki)
+
+    def issue(self, authority):
+        certificate, key = authority.issue("hook", "/CN=hook", "server", (f"DNS:{SERVICE}.{NAMESPACE}.svc",))
+        self.authority = pki.data(authority.certificate)
+        self.api.put({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+                      "metadata": {"name": SECRET, "namespace": NAMESPACE,
+                                   "annotations": {"cert-manager.io/certificate-name": "porter-webhook"}},
+                      "data": {"ca.crt": self.authority, "tls.crt": pki.data(certificate), "tls.key": pki.data(key)}})
+        self.written = self.api.get("Secret", SECRET, NAMESPACE)["metadata"]["resourceVersion"]
+
+    def trusted(self):
+        """The certificates in the caBundles, without the armour of PEM."""
+        return [re.sub(r"-----\w+ CERTIFICATE-----|\s", "", base64.b64decode(b).decode()) for b in self.bundles()]
+
+    def test_it_is_used_as_it_is_and_a_renewal_by_another_authority_is_followed(self):
+        self.api.create(old_eip("lan", "198.51.100.0/24"))
+        other = pki.Authority(os.path.join(self.lab.folder, "other-pki"), "other")
+        for authority in (self.lab.cluster.pki, other):
+            self.issue(authority)
+            with open(authority.certificate) as file:
+                wanted = re.sub(r"-----\w+ CERTIFICATE-----|\s", "", file.read())
+            self.wait("only its authority is trusted", lambda wanted=wanted: set(self.trusted()) == {wanted}, 40, 0.3)
+            for _ in range(20):
+                self.assertEqual(self.api.get("Eip", "lan", version=OLD)["spec"]["address"], "198.51.100.0/24")
+            self.assertEqual(self.api.get("Secret", SECRET, NAMESPACE)["metadata"]["resourceVersion"], self.written)
+
+
+class Url(WebhookCase):
+    """A controller outside of the cluster is asked at a URL."""
+    flags = ("--webhook-url", f"https://{CONTROL}:9481")
+
+    def test_the_api_server_asks_there(self):
+        crd = self.api.get("CustomResourceDefinition", f"eips.{porter.API}")
+        config = crd["spec"]["conversion"]["webhook"]["clientConfig"]
+        self.assertEqual((config["url"], config.get("service")), (f"https://{CONTROL}:9481/convert", None))
+        self.api.create(old_eip("lan", "198.51.100.0/24"))
+        self.refused(lambda: self.api.create(porter.eip("bad", "198.51.100.200-198.51.100.100")), "spec.address")
 
 
 class Upgrade(KubeCase):
