@@ -26,6 +26,9 @@ struct Dispatch {
   int operator()(const porter::cli::ValidateOptions& options) const {
     return porter::cli::run_validate(options);
   }
+  int operator()(const porter::cli::MigrateOptions& options) const {
+    return porter::cli::run_migrate(options);
+  }
   int operator()(const porter::cli::Said& said) const { return said.status; }
 };
 

@@ -33,6 +33,7 @@ class Parser {
     pools();
     explain();
     validate();
+    migrate();
     crds();
     uninstall();
     version();
@@ -51,6 +52,7 @@ class Parser {
     if (controller_->parsed()) return controller_options_;
     if (speaker_->parsed()) return speaker_options_;
     if (validate_->parsed()) return validate_options_;
+    if (migrate_->parsed()) return migrate_options_;
     if (uninstall_->parsed()) return uninstall_options_;
     if (query_.verb == QueryOptions::Verb::Routes && received_)
       query_.verb = QueryOptions::Verb::Received;
@@ -275,6 +277,20 @@ class Parser {
     service->add_option("NS/NAME", query_.service, "The Service")->required();
     question(*service, QueryOptions::Verb::Explain);
   }
+  void migrate() {
+    migrate_ = app_.add_subcommand(
+        "migrate", "Another load balancer's objects as ours, and what to do beside that");
+    migrate_->add_option("FROM", migrate_options_.from, "metallb or openelb")
+        ->required()
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, MigrateOptions::From>{{"metallb", MigrateOptions::From::MetalLb},
+                                                        {"openelb", MigrateOptions::From::OpenElb}},
+            CLI::ignore_case))
+        ->type_name("");
+    migrate_->add_option("FILE", migrate_options_.files, "What `kubectl get … -o yaml` printed")
+        ->required();
+  }
+
   void validate() {
     validate_ =
         app_.add_subcommand("validate", "All that admission would say about manifests, offline");
@@ -322,11 +338,13 @@ class Parser {
   CLI::App* controller_ = nullptr;
   CLI::App* speaker_ = nullptr;
   CLI::App* validate_ = nullptr;
+  CLI::App* migrate_ = nullptr;
   RunOptions run_options_;
   ControllerOptions controller_options_;
   SpeakerOptions speaker_options_;
   QueryOptions query_;
   ValidateOptions validate_options_;
+  MigrateOptions migrate_options_;
   CLI::App* uninstall_ = nullptr;
   UninstallOptions uninstall_options_;
   std::string shell_;

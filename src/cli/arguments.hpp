@@ -85,12 +85,17 @@ struct ValidateOptions {
   bool strict = false;
 };
 
+struct MigrateOptions {
+  enum class From : unsigned char { MetalLb, OpenElb } from{};
+  std::vector<std::string> files;
+};
+
 struct Said {  // help, version, completion, CRDs, or a usage error: already printed
   int status = kGood;
 };
 
 using Arguments = std::variant<RunOptions, ControllerOptions, SpeakerOptions, UninstallOptions,
-                               QueryOptions, ValidateOptions, Said>;
+                               QueryOptions, ValidateOptions, MigrateOptions, Said>;
 [[nodiscard]] Arguments parse_arguments(int count, const char* const* arguments);
 
 }  // namespace porter::cli

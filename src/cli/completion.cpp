@@ -35,6 +35,7 @@ constexpr std::array kCommands{
     Command{
         "explain", "why a Service has no address or is not announced",
         "service --socket --kubeconfig --context --load-balancer-class --output --watch --help"},
+    Command{"migrate", "another load balancer's objects as ours", "metallb openelb --help"},
     Command{"validate", "what admission would say, offline", "--strict --help"},
     Command{"crds", "the CustomResourceDefinitions", "--help"},
     Command{"uninstall", "takes everything of ours out of a cluster",
