@@ -44,12 +44,13 @@ bool needs_migration(const Tree& definition) {
                                   [](const Tree& version) { return version.text() != kStored; });
 }
 
-Migration::Migration(io::asio::any_io_executor executor, kube::Client& client,
+Migration::Migration(const io::asio::any_io_executor& executor, kube::Client& client,
                      std::function<bool()> may_act)
-    : client_{client}, may_act_{std::move(may_act)}, timer_{std::move(executor)} {}
+    : client_{client}, may_act_{std::move(may_act)}, timer_{executor} {}
 
 std::vector<std::string> Migration::troubles() const {
   std::vector<std::string> list;
+  list.reserve(troubles_.size());
   for (const auto& [kind, trouble] : troubles_)
     list.push_back(trouble);
   return list;

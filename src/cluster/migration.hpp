@@ -17,7 +17,7 @@ namespace porter::cluster {
 // no hurry.
 class Migration {
  public:
-  Migration(io::asio::any_io_executor executor, kube::Client& client,
+  Migration(const io::asio::any_io_executor& executor, kube::Client& client,
             std::function<bool()> may_act);
   Migration(const Migration&) = delete;
   Migration& operator=(const Migration&) = delete;

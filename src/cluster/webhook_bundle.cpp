@@ -150,6 +150,7 @@ io::Task<std::string> WebhookBundle::publish_in(std::string path, std::string bu
 
 std::vector<std::string> WebhookBundle::troubles() const {
   std::vector<std::string> list;
+  list.reserve(troubles_.size());
   for (const auto& [path, trouble] : troubles_)
     list.push_back(trouble);
   return list;

@@ -44,14 +44,14 @@ std::vector<std::string> names_of(const WebhookPlace& place) {
 
 }  // namespace
 
-WebhookCertificate::WebhookCertificate(io::asio::any_io_executor executor, kube::Client& client,
-                                       Options options, OnLeaf on_leaf)
+WebhookCertificate::WebhookCertificate(const io::asio::any_io_executor& executor,
+                                       kube::Client& client, Options options, OnLeaf on_leaf)
     : client_{client},
       options_{std::move(options)},
       on_leaf_{std::move(on_leaf)},
       plan_{options_.times, names_of(options_.place)},
       bundle_{client, options_.place},
-      timer_{std::move(executor)} {}
+      timer_{executor} {}
 
 io::Task<> WebhookCertificate::follow() {
   for (;;) {

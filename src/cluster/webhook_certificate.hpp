@@ -24,8 +24,8 @@ class WebhookCertificate {
   // The certificate to show changed.
   using OnLeaf = std::function<void(const kube::Leaf&)>;
 
-  WebhookCertificate(io::asio::any_io_executor executor, kube::Client& client, Options options,
-                     OnLeaf on_leaf);
+  WebhookCertificate(const io::asio::any_io_executor& executor, kube::Client& client,
+                     Options options, OnLeaf on_leaf);
   WebhookCertificate(const WebhookCertificate&) = delete;
   WebhookCertificate& operator=(const WebhookCertificate&) = delete;
   ~WebhookCertificate() = default;

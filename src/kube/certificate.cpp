@@ -20,11 +20,11 @@ namespace {
 constexpr std::size_t kMostCertificates = 16;
 constexpr int kSerialOctets = 16;
 
-template <auto free>
+template <auto Free>
 struct Freed {
   template <class T>
   void operator()(T* thing) const {
-    free(thing);
+    Free(thing);
   }
 };
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;

@@ -31,8 +31,14 @@ void add(std::vector<std::string>& list, const std::string& text) {
   if (!holds(list, text)) list.push_back(text);
 }
 
-bool is_usable(const std::optional<Leaf>& leaf, UnixTime now) {
-  return leaf && now < leaf->not_after;
+// Null: there is none, or it has ended.
+const Leaf* usable(const std::optional<Leaf>& leaf, UnixTime now) {
+  return leaf && now < leaf->not_after ? &*leaf : nullptr;
+}
+
+const Leaf& required(const std::optional<Leaf>& leaf) {
+  PORTER_ASSERT(leaf.has_value());
+  return *leaf;
 }
 
 // It ends soon, so that nothing can be waited for any more.
@@ -113,24 +119,24 @@ CertificateAdvice CertificatePlan::ours(const CertificateSeen& seen, const std::
   CertificateAdvice advice;
   if (seen.owner == Owner::Nobody) {
     // Somebody deleted it: the API server still trusts what we show, so the next one is staged.
-    advice.step = is_usable(shown_, now) ? Step::Stage : Step::Issue;
+    advice.step = usable(shown_, now) != nullptr ? Step::Stage : Step::Issue;
     return advice;
   }
-  const bool has_next = is_usable(seen.next, now);
-  if (!is_usable(seen.current, now)) {
+  const bool has_next = usable(seen.next, now) != nullptr;
+  const Leaf* const current = usable(seen.current, now);
+  if (current == nullptr) {
     advice.step = has_next ? Step::Promote : Step::Issue;
     return advice;
   }
-  const Leaf& current = *seen.current;
-  advice.show = current;
+  advice.show = *current;
   advice.trust = seen.authorities;
   const bool is_settled = now >= seen.since + times_.settle().count();
   if (has_next) {
     const bool is_trusted = published == bundle_of(advice.trust);
     // Where we may not look, somebody else carries the bundle, or nobody does: not to be waited for
     // until it is too late.
-    if ((is_settled && is_trusted) || is_last_call(current, now)) advice.step = Step::Promote;
-  } else if (is_due(current, now)) {
+    if ((is_settled && is_trusted) || is_last_call(*current, now)) advice.step = Step::Promote;
+  } else if (is_due(*current, now)) {
     advice.step = Step::Stage;
   } else if (is_settled && seen.authorities.size() > 1) {
     advice.step = Step::Retire;
@@ -150,16 +156,16 @@ CertificateAdvice CertificatePlan::of_others(const CertificateSeen& seen,
   advice.trust = seen.authorities;
   for (const Former& former : former_)
     add(advice.trust, former.authority);
-  const bool is_change = is_usable(shown_, now) && !holds(seen.authorities, shown_->authority) &&
-                         *shown_ != *seen.current;
+  const Leaf* const before = usable(shown_, now);
+  const bool is_change = before != nullptr && !holds(seen.authorities, before->authority);
   if (is_change) {
-    add(advice.trust, shown_->authority);
-    if (published != bundle_of(advice.trust) && !is_last_call(*shown_, now)) {
+    add(advice.trust, before->authority);
+    if (published != bundle_of(advice.trust) && !is_last_call(*before, now)) {
       advice.show = shown_;
       return advice;
     }
     former_.push_back(
-        Former{.authority = shown_->authority, .until = now + times_.settle().count()});
+        Former{.authority = before->authority, .until = now + times_.settle().count()});
   }
   advice.show = seen.current;
   return advice;
@@ -184,26 +190,29 @@ CertificatePlan::Data CertificatePlan::data_after(CertificateStep step, const Ce
   switch (step) {
     case Step::Keep: break;
     case Step::Issue:
-      show(*fresh);
-      data["ca.crt"] = fresh->authority;
+      show(required(fresh));
+      data["ca.crt"] = required(fresh).authority;
       break;
     case Step::Stage: {
-      const Leaf& current = is_usable(seen.current, now) ? *seen.current : *shown_;
+      const Leaf* const good = usable(seen.current, now);
+      const Leaf& current = good != nullptr ? *good : required(shown_);
+      const Leaf& next = required(fresh);
       data["tls.crt"] = current.certificate;
       data["tls.key"] = current.key;
-      data["next.crt"] = fresh->certificate;
-      data["next.key"] = fresh->key;
-      data["ca.crt"] = bundle_of({current.authority, fresh->authority});
+      data["next.crt"] = next.certificate;
+      data["next.key"] = next.key;
+      data["ca.crt"] = bundle_of({current.authority, next.authority});
       break;
     }
     case Step::Promote: {
-      show(*seen.next);
-      std::vector<std::string> both{seen.next->authority};
-      if (is_usable(seen.current, now)) both.push_back(seen.current->authority);
+      const Leaf& next = required(seen.next);
+      show(next);
+      std::vector<std::string> both{next.authority};
+      if (const Leaf* const current = usable(seen.current, now)) both.push_back(current->authority);
       data["ca.crt"] = bundle_of(std::move(both));
       break;
     }
-    case Step::Retire: data["ca.crt"] = seen.current->authority; break;
+    case Step::Retire: data["ca.crt"] = required(seen.current).authority; break;
   }
   return data;
 }

@@ -264,13 +264,15 @@ io::Task<bool> WebhookServer::receive(Link& link, std::string& pending, Question
   }
 }
 
-io::Task<bool> WebhookServer::answer(Link& link, io::HttpResponse response, Connection connection) {
+io::Task<bool> WebhookServer::answer(Link& link, io::HttpResponse response,
+                                     Connection connection) const {
   std::string wire = response_head(response, connection);
   wire += response.body;
   TimeLimit time{link.socket()};
   time.within(limits_.response);
   const std::string trouble = co_await link.write(wire);
-  co_return trouble.empty();
+  const bool is_sent = trouble.empty();
+  co_return is_sent;
 }
 
 }  // namespace porter::kube

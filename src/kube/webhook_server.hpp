@@ -72,7 +72,7 @@ class WebhookServer {
   io::Task<> serve(Tcp::socket socket);
   io::Task<bool> exchange(Link& link, std::string& pending);
   io::Task<bool> receive(Link& link, std::string& pending, Question& question);
-  io::Task<bool> answer(Link& link, io::HttpResponse response, io::Connection connection);
+  io::Task<bool> answer(Link& link, io::HttpResponse response, io::Connection connection) const;
 
   io::asio::any_io_executor executor_;
   WebhookLimits limits_;
