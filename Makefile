@@ -40,7 +40,7 @@ interop:  ## against real BIRD and FRR, in network namespaces
 crash:  ## SIGKILL at random points: no address moves, none is given twice
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
 
-KUBE_TESTS ?= lifecycle controllers outage restarts watches silence laptop
+KUBE_TESTS ?= lifecycle controllers manifests outage restarts watches laptop rbac uninstall scale soak
 kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
 	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi
