@@ -359,7 +359,10 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
   if (flushing_ || now >= assigner_.deadline() || now >= announcer_.deadline())
     plan(now, budget, out);
   pace_.settle(now);
-  write_status(now, budget, out);
+  // Before everything was planned once, a Service that is not planned yet would look like one
+  // without an address, and lose what its status shows.
+  settled_ = settled_ || !has_work();
+  if (settled_) write_status(now, budget, out);
   say_planned(now, out);
   return out;
 }

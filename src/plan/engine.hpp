@@ -91,6 +91,7 @@ class Engine {
   };
   std::map<Address, Outstanding> outstanding_;  // Records without an answer yet
   TimePoint synced_at_ = kNever;
+  bool settled_ = false;  // everything known at Synced was planned
   bool planned_ = false;
   bool flushing_ = false;
   TimePoint epoch_;

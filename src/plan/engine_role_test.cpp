@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ class Cluster {
     for (const auto& [address, record] : records)
       see(record, model::Kind::EipAddress);
     see(test::service("shop/web"), model::Kind::Service);
+    if (more > 0) see(test::eip("more", "10.0.0.0/16"), model::Kind::Eip);
+    for (unsigned i = 0; i < more; ++i)
+      see(test::service("shop/more" + std::to_string(i)), model::Kind::Service);
     engine_->apply(Synced{}, now);
     run();
   }
@@ -98,6 +102,7 @@ class Cluster {
   [[nodiscard]] const Engine& engine() const { return *engine_; }
 
   TimePoint now{1h};
+  unsigned more = 0;  // Services beside shop/web
   std::map<Address, model::EipAddress> records;
   std::map<model::ObjectKey, Tree> statuses;
   unsigned writes = 0;
@@ -134,6 +139,17 @@ TEST(ControllerEngine, AssignsAndShowsTheAddressInTwoWrites) {
 
 TEST(ControllerEngine, WritesNothingAfterARestart) {
   Cluster cluster;
+  cluster.writes = 0;
+  cluster.now += 1h;
+  cluster.start();
+  EXPECT_EQ(cluster.writes, 0U);
+}
+
+TEST(ControllerEngine, WritesNothingAfterARestartWithMoreServicesThanOneTurnPlans) {
+  Cluster cluster;
+  cluster.more = 250;
+  cluster.start();
+  ASSERT_EQ(cluster.records.size(), 251U);
   cluster.writes = 0;
   cluster.now += 1h;
   cluster.start();
