@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every router that installs routes has to see. One class a router lies in bird.py and frr.py."""
+import contextlib
 import json
+import os
 import re
 import signal
 import sys
@@ -134,11 +136,22 @@ class Cases:
         self.wait_hops("198.51.100.0/32", *HOPS)
         self.assertTrue(self.session()["md5"])
 
+    def wait_restart_file(self, route):
+        """The restart file follows the routes within 200 ms; what it holds, the next run withdraws path by path."""
+        path = os.path.join(self.porter.state, "restart")
+
+        def written():
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                return route in file.read()
+            return False
+        self.wait("the restart file has the route", written)
+
     def test_sigkill_and_restart_lose_no_route(self):
         self.start()
         self.porter.write("old", porter.service("old"), porter.endpoints("old", ALL))
         self.wait_hops("198.51.100.0/32", *HOPS)
         self.wait_hops("198.51.100.1/32", *HOPS)
+        self.wait_restart_file(bytes((32, 198, 51, 100, 1)))
         lost = self.watch_route("198.51.100.0/32")
         self.porter.kill()
         self.porter.remove("old")  # while Porter is away: stale at the router until End-of-RIB
