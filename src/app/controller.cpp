@@ -24,6 +24,7 @@
 #include "cluster/rights.hpp"
 #include "cluster/webhooks.hpp"
 #include "io/http_server.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/election_driver.hpp"
 #include "kube/events.hpp"
 #include "plan/engine.hpp"
@@ -38,15 +39,6 @@ using model::Kind;
 constexpr std::size_t kBudget = 128;
 constexpr auto kRetry = 1s;
 constexpr auto kResignWithin = 1s;
-
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> kAll{
-      Kind::Service,     Kind::EndpointSlice, Kind::Node,
-      Kind::Namespace,   Kind::Eip,           Kind::EipAddress,
-      Kind::BgpConf,     Kind::BgpPeer,       Kind::BgpAdvertisement,
-      Kind::BgpNodeState};
-  return kAll;
-}
 
 plan::Identity identity_of(const cli::ControllerOptions& options) {
   plan::Identity identity;
@@ -81,15 +73,18 @@ class Term {
         failures_{failures},
         tasks_{executor},
         timer_{executor, TimePoint::max()},
-        engine_{identity_of(options), Clock::now(), unix_now()},
+        engine_{identity_of(options), Clock::now(), io::unix_now()},
         writer_{executor, client, {}, {}},
         events_{executor,
                 client,
                 {.controller = "network.kubesphere.io/porter-controller",
                  .instance = options.identity}},
-        source_{executor,      client,
-                kinds(),       cluster::Source::Statuses::Told,
-                jitter_seed(), [this](plan::Fact fact) { take(std::move(fact)); }},
+        source_{executor,
+                client,
+                cluster::kinds_of_a_controller(),
+                cluster::Source::Statuses::Told,
+                jitter_seed(),
+                [this](plan::Fact fact) { take(std::move(fact)); }},
         recorder_{writer_,
                   source_,
                   {.fact = [this](plan::Fact fact) { take(std::move(fact)); },
@@ -151,7 +146,7 @@ class Term {
       timer.expires_after(kRetry);
       [[maybe_unused]] const auto woken = co_await timer.async_wait(io::kAwait);
       recorder_.retry();
-      engine_.wall_clock_is(Clock::now(), unix_now());
+      engine_.wall_clock_is(Clock::now(), io::unix_now());
     }
   }
 
@@ -351,7 +346,7 @@ class Controller {
   cluster::Rights rights_;
   std::optional<cluster::Webhooks> webhooks_;
   io::HttpServer http_;
-  std::int64_t unix_started_ = unix_now();
+  std::int64_t unix_started_ = io::unix_now();
   std::map<std::string, std::uint64_t> assign_failures_;  // by reason
 };
 

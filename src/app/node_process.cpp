@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "io/wall_clock.hpp"
+
 namespace porter::app {
 namespace {
 
@@ -41,11 +43,6 @@ Result<asio::ip::tcp::endpoint> loopback_endpoint(const std::string& text) {
   return asio::ip::tcp::endpoint{address, static_cast<std::uint16_t>(port)};
 }
 
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
-
 speaker::BgpRunner::Options speaker_options(const std::string& state, KeepPeers keep) {
   speaker::BgpRunner::Options options;
   options.restart_file = std::filesystem::path{state} / "restart";
@@ -76,7 +73,7 @@ NodeProcess::NodeProcess(asio::any_io_executor executor, plan::Identity identity
       timer_{executor_, TimePoint::max()},
       wire_{executor_, TimePoint::max()},
       started_{Clock::now()},
-      engine_{std::move(identity), started_, unix_now()},
+      engine_{std::move(identity), started_, io::unix_now()},
       speaker_{executor_,
                std::move(options.speaker),
                {.session_seen = [this](plan::SessionSeen seen) { session_seen(std::move(seen)); },
@@ -85,7 +82,7 @@ NodeProcess::NodeProcess(asio::any_io_executor executor, plan::Identity identity
             [this] { return hooks_.troubles(); }, hooks_.traffic},
            counters_,
            options.metrics_per_service ? local::PerService::Yes : local::PerService::No,
-           unix_now()},
+           io::unix_now()},
       http_{executor_, tasks_, [this](const io::HttpRequest& request) { return answer(request); }} {
 }
 
@@ -234,7 +231,7 @@ io::Task<> NodeProcess::watch_the_loop() {
     timer.expires_at(due);
     [[maybe_unused]] const auto woken = co_await timer.async_wait(io::kAwait);
     counters_.loop_lag.observe(Clock::now() - due);
-    engine_.wall_clock_is(Clock::now(), unix_now());
+    engine_.wall_clock_is(Clock::now(), io::unix_now());
   }
 }
 

@@ -16,8 +16,6 @@
 
 namespace porter::app {
 
-[[nodiscard]] std::int64_t unix_now();
-
 // "127.0.0.1:7471", "[::1]:7471": the local API must not be served to strangers.
 [[nodiscard]] Result<io::asio::ip::tcp::endpoint> loopback_endpoint(const std::string& text);
 

@@ -19,6 +19,7 @@
 #include "cluster/rights.hpp"
 #include "cluster/secrets.hpp"
 #include "cluster/source.hpp"
+#include "io/wall_clock.hpp"
 
 namespace porter::app {
 namespace {
@@ -184,7 +185,7 @@ class Speaker {
       const std::string uid = node == nodes.end() ? std::string{} : node->second.meta.uid;
       node_state_.tell(
           cluster::node_state(options_.node, PORTER_VERSION, node_.speaker().peers(),
-                              node_.engine().announcer().peers(), told_at_, unix_now()),
+                              node_.engine().announcer().peers(), told_at_, io::unix_now()),
           uid);
     }
   }

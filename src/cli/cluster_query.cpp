@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include "cluster/source.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/open_client.hpp"
 #include "local/cluster_report.hpp"
 
@@ -26,20 +27,6 @@ using Verb = QueryOptions::Verb;
 
 constexpr auto kPatience = 30s;  // for all lists
 constexpr auto kLook = 10ms;     // at what has come
-
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> kAll{
-      Kind::Service,     Kind::EndpointSlice, Kind::Node,
-      Kind::Namespace,   Kind::Eip,           Kind::EipAddress,
-      Kind::BgpConf,     Kind::BgpPeer,       Kind::BgpAdvertisement,
-      Kind::BgpNodeState};
-  return kAll;
-}
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 kube::AccessOptions access_of(const QueryOptions& options) {
   return {.kubeconfig = options.kubeconfig, .context = options.context};
@@ -58,12 +45,12 @@ class Snapshot {
  public:
   Snapshot(asio::io_context& context, kube::Client& client, const QueryOptions& options)
       : timer_{context},
-        engine_{identity_of(options), Clock::now(), unix_now()},
+        engine_{identity_of(options), Clock::now(), io::unix_now()},
         source_{context.get_executor(),
                 client,
-                kinds(),
+                cluster::kinds_of_a_controller(),
                 cluster::Source::Statuses::Told,
-                static_cast<std::uint64_t>(unix_now()),
+                static_cast<std::uint64_t>(io::unix_now()),
                 [this](plan::Fact fact) { engine_.apply(std::move(fact), Clock::now()); }} {}
 
   io::Task<Result<void>> take() {
@@ -129,11 +116,12 @@ Result<Tree> report(const QueryOptions& options, const plan::Engine& engine,
                     const std::string& cluster) {
   switch (options.verb) {
     case Verb::Status: return local::cluster_status_report(engine, cluster);
-    case Verb::Peers: return local::cluster_peers_report(engine, cluster, options.peer, unix_now());
+    case Verb::Peers:
+      return local::cluster_peers_report(engine, cluster, options.peer, io::unix_now());
     case Verb::Pools: return local::pools_report(engine);
     case Verb::Explain:
       return local::explain_report(
-          engine, options.service, unix_now(),
+          engine, options.service, io::unix_now(),
           options.output == Output::Text ? local::ExplainAs::Text : local::ExplainAs::Tree);
     case Verb::Routes: {
       Tree tree = local::planned_routes_report(engine);
@@ -144,7 +132,7 @@ Result<Tree> report(const QueryOptions& options, const plan::Engine& engine,
     case Verb::Received: break;
   }
   // The counts are in the status of the node.
-  Result<Tree> peers = local::cluster_peers_report(engine, cluster, options.peer, unix_now());
+  Result<Tree> peers = local::cluster_peers_report(engine, cluster, options.peer, io::unix_now());
   if (peers) peers->set("note", kOnlySpeakers);
   return peers;
 }

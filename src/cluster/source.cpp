@@ -37,6 +37,16 @@ std::uint64_t number_of(const std::string& version) {
 
 }  // namespace
 
+const std::vector<model::Kind>& kinds_of_a_controller() {
+  using model::Kind;
+  static const std::vector<Kind> kAll{
+      Kind::Service,     Kind::EndpointSlice, Kind::Node,
+      Kind::Namespace,   Kind::Eip,           Kind::EipAddress,
+      Kind::BgpConf,     Kind::BgpPeer,       Kind::BgpAdvertisement,
+      Kind::BgpNodeState};
+  return kAll;
+}
+
 Source::Source(io::asio::any_io_executor executor, kube::Client& client,
                const std::vector<Kind>& kinds, Statuses statuses, std::uint64_t jitter_seed,
                OnFact on_fact)

@@ -13,6 +13,9 @@
 
 namespace porter::cluster {
 
+// What an Engine in the controller's role wants to hear of.
+[[nodiscard]] const std::vector<model::Kind>& kinds_of_a_controller();
+
 // A cluster as the Engine's source of facts: one reflector for each kind, and Synced once all of
 // them have listed. Remembers the resourceVersion of what it told, which the writes of the
 // controller carry. Owned by app; on the one loop.

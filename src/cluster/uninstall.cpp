@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "io/wall_clock.hpp"
 #include "model/crd.hpp"
 #include "model/time_text.hpp"
 #include "plan/finalizers.hpp"
@@ -155,9 +156,7 @@ io::Task<> Uninstall::take_lease() {
     say_(fmt::format("would take the Lease from {}", holder));
     co_return;
   }
-  const auto unix_now = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  std::string now = model::format_time(unix_now.count());
+  std::string now = model::format_time(io::unix_now());
   now.replace(now.size() - 1, 1, ".000000Z");
   Tree spec = Tree::map();
   spec.set("holderIdentity", kHolder).set("leaseDurationSeconds", kHoldSeconds);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "io/log.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/base64_encode.hpp"
 #include "kube/resource.hpp"
 #include "model/time_text.hpp"
@@ -19,11 +20,6 @@ using kube::CertificateStep;
 
 constexpr std::chrono::seconds kCheckEvery{30};
 constexpr std::chrono::milliseconds kAfterTrouble{2'000};
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 std::string_view words_of(CertificateStep step) {
   switch (step) {
@@ -75,10 +71,10 @@ io::Task<WebhookCertificate::Next> WebhookCertificate::look() {
     co_return Next::AfterTrouble;
   }
   CertificateSeen seen = kube::read_certificate_secret(*secret, webhook_host(options_.place));
-  const kube::CertificateAdvice first = plan_.advise(seen, published_, unix_now());
+  const kube::CertificateAdvice first = plan_.advise(seen, published_, io::unix_now());
   show(first);
   co_await publish(first.trust);
-  const kube::CertificateAdvice advice = plan_.advise(seen, published_, unix_now());
+  const kube::CertificateAdvice advice = plan_.advise(seen, published_, io::unix_now());
   show(advice);
   if (advice.step == CertificateStep::Keep) {
     const bool is_unusable = seen.owner == CertificateSeen::Owner::Other && !seen.current;
@@ -124,7 +120,7 @@ io::Task<> WebhookCertificate::publish(std::vector<std::string> trust) {
 
 io::Task<Result<void>> WebhookCertificate::write(CertificateStep step, CertificateSeen seen) {
   std::optional<kube::Leaf> fresh;
-  const std::int64_t now = unix_now();
+  const std::int64_t now = io::unix_now();
   if (step == CertificateStep::Issue || step == CertificateStep::Stage) {
     Result<kube::Leaf> made = kube::make_leaf(plan_.request(now));
     if (!made) co_return Failure<>{std::move(made.error())};
@@ -151,7 +147,7 @@ kube::Request WebhookCertificate::write_request(const kube::CertificatePlan::Dat
   }
   Tree metadata = Tree::map();
   metadata.set("annotations", Tree::map().set(std::string{kube::kSinceAnnotation},
-                                              model::format_time(unix_now())));
+                                              model::format_time(io::unix_now())));
   const kube::Resource secrets = kube::resource_of(model::Kind::Secret);
   kube::Request request;
   Tree body = Tree::map();

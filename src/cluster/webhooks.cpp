@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "io/log.hpp"
+#include "io/wall_clock.hpp"
 #include "watch/item_stream.hpp"
 
 namespace porter::cluster {
@@ -35,11 +36,6 @@ io::HttpResponse json(const Tree& tree) {
 io::HttpResponse converted(const std::string& body) {
   const Result<Tree> review = watch::parse_json(body, kConversion);
   return review ? json(model::answer_conversion(*review)) : plain(400, review.error().message);
-}
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
 }  // namespace
@@ -77,7 +73,7 @@ Webhooks::Webhooks(asio::any_io_executor executor, kube::Client& client, Options
 
 void Webhooks::start() {
   // Until the Secret's is there: nobody trusts it, and the kubelet's probes do not ask.
-  const std::int64_t now = unix_now();
+  const std::int64_t now = io::unix_now();
   const kube::LeafRequest unknown{
       .names = {"porter-webhook.invalid"}, .not_before = now - 300, .not_after = now + 86'400};
   if (const Result<kube::Leaf> leaf = kube::make_leaf(unknown)) show(*leaf);

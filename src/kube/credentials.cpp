@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "io/log.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/base64_encode.hpp"
 
 namespace porter::kube {
@@ -15,11 +16,6 @@ namespace {
 
 constexpr std::size_t kLargestFile = 1U << 20U;
 constexpr std::string_view kBlank = " \t\r\n";
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlank);
@@ -127,7 +123,7 @@ Result<void> Credentials::read(Watched& watched, const std::string& file, std::s
 
 bool Credentials::plugin_is_due() const {
   if (!plugin_.credential || plugin_.is_refused) return true;
-  return plugin_.credential->expires && *plugin_.credential->expires <= unix_now();
+  return plugin_.credential->expires && *plugin_.credential->expires <= io::unix_now();
 }
 
 io::Task<Result<void>> Credentials::run_plugin() {

@@ -6,6 +6,7 @@
 
 #include "base/tree.hpp"
 #include "io/log.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/resource.hpp"
 #include "watch/item_stream.hpp"
 
@@ -16,11 +17,6 @@ namespace election = watch::election;
 
 // Of one request: a leader must know within a second or two whether it still is one.
 constexpr std::chrono::milliseconds kPatience{2500};
-
-std::int64_t unix_micros() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
 
 Result<watch::LeaseState> lease_in(const std::string& body) {
   const auto tree = watch::parse_json(body);
@@ -122,7 +118,7 @@ Request ElectionDriver::write_request(Verb verb, const election::Record& record)
   request.path = verb == Verb::Post
                      ? collection_path(lease_resource(), config_.ns)
                      : object_path(lease_resource(), {.ns = config_.ns, .name = config_.name}, {});
-  request.body = to_json(election::to_tree(record, config_.ns, config_.name, unix_micros()), 0);
+  request.body = to_json(election::to_tree(record, config_.ns, config_.name, io::unix_micros()), 0);
   return request;
 }
 

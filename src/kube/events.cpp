@@ -8,6 +8,7 @@
 
 #include "base/tree.hpp"
 #include "io/log.hpp"
+#include "io/wall_clock.hpp"
 #include "kube/resource.hpp"
 #include "model/time_text.hpp"
 
@@ -19,11 +20,6 @@ constexpr std::size_t kLongestNote = 1024;
 constexpr std::size_t kLongestWord = 128;
 constexpr std::size_t kLongestName = 200;  // of the object, as part of the Event's
 constexpr auto kBetweenEditions = std::chrono::seconds{1};
-
-std::int64_t unix_micros() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
 
 // metav1.MicroTime: "2024-05-01T10:00:00.000000Z"
 std::string micro_time(std::int64_t micros) {
@@ -89,7 +85,7 @@ void Events::note(EventNote note) {
     }
     found = series_.emplace(key, Series{}).first;
     found->second.said = std::move(note);
-    found->second.first_micros = unix_micros();
+    found->second.first_micros = io::unix_micros();
     found->second.due = now;
   } else if (Series& series = found->second; series.said.note == note.note &&
                                              series.said.type == note.type &&
@@ -103,14 +99,14 @@ void Events::note(EventNote note) {
     if (series.written == 0) ++counters_.dropped;
     series.said = std::move(note);
     series.name.clear();
-    series.first_micros = unix_micros();
+    series.first_micros = io::unix_micros();
     series.count = 1;
     series.written = 0;
     ++series.edition;
     if (series.due == kNever) series.due = std::max(now, series.last_write + kBetweenEditions);
   }
   found->second.last = now;
-  found->second.last_micros = unix_micros();
+  found->second.last_micros = io::unix_micros();
   timer_.cancel();
 }
 

@@ -12,6 +12,7 @@
 
 #include "bgp/message.hpp"
 #include "io/interfaces.hpp"
+#include "io/wall_clock.hpp"
 #include "speaker/session.hpp"
 
 namespace porter::speaker {
@@ -25,11 +26,6 @@ constexpr auto kGather = std::chrono::milliseconds{50};
 
 // Prefixes that a budget keeps back are told by name up to here, by number always.
 constexpr std::size_t kRefusedNamed = 256;
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
 
 // The spec of one neighbour out of a neighbour prefix: it dials us.
 plan::PeerSpec spec_of(const plan::PeerSpec& prefix, const Address& neighbor,
@@ -144,7 +140,7 @@ void BgpRunner::perform(const plan::PeerWanted& wanted) {
   peers_changed_ = true;
   plan::SessionSeen gone;
   gone.peer = wanted.peer;
-  gone.since = unix_now();
+  gone.since = io::unix_now();
   gone.gone = true;
   if (hooks_.session_seen) hooks_.session_seen(std::move(gone));
 }
@@ -332,7 +328,7 @@ void BgpRunner::refuse(io::Tcp::socket& socket, const bgp::Gate::Arrival& arriva
 BgpRunner::Session& BgpRunner::make(const std::string& name, const std::string& peer,
                                     plan::PeerSpec spec) {
   auto session = std::make_unique<Session>(*this, name, peer, std::move(spec), options_.restarting);
-  session->since = unix_now();
+  session->since = io::unix_now();
   if (options_.restarting == bgp::Restarting::Yes) session->routes.told_before(told_before_);
   return *sessions_.insert_or_assign(name, std::move(session)).first->second;
 }
@@ -405,7 +401,7 @@ io::Task<> BgpRunner::stop(Farewell farewell) {
 }
 
 void BgpRunner::state_changed(Session& session, const bgp::StateChanged& change) {
-  if (change.from != change.to) session.since = unix_now();
+  if (change.from != change.to) session.since = io::unix_now();
   if (!session.retired) tell(session.peer);
 }
 
@@ -466,7 +462,7 @@ plan::SessionSeen BgpRunner::seen(const std::string& peer) const {
         seen.refused.insert(prefix);
     }
   }
-  if (first) seen.since = unix_now();
+  if (first) seen.since = io::unix_now();
   return seen;
 }
 
