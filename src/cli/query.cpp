@@ -95,17 +95,20 @@ Result<Printed> ask_api(const QueryOptions& options, Colour colour) {
                  .text = "porter: " + answer.error().message + '\n'};
 }
 
-// A cluster that is named; else the porter that runs here; else a cluster that can be found.
-Result<Printed> ask(const QueryOptions& options, Colour colour) {
-  if (!options.kubeconfig.empty() || !options.context.empty()) return ask_api(options, colour);
-  const Result<std::string> socket = find_socket(options.socket);
-  if (socket) return ask_socket(options, *socket, colour);
-  if (has_cluster(options)) return ask_api(options, colour);
-  return Failure<>{socket.error()};
-}
-
 constexpr std::chrono::seconds kEachSecond{1};
 constexpr std::chrono::seconds kForACluster{5};  // whose API server lists everything each time
+
+// A cluster that is named; else the porter that runs here; else a cluster that can be found.
+// `again`: when --watch asks once more.
+Result<Printed> ask(const QueryOptions& options, Colour colour, std::chrono::seconds& again) {
+  again = kForACluster;
+  if (!options.kubeconfig.empty() || !options.context.empty()) return ask_api(options, colour);
+  const Result<std::string> socket = find_socket(options.socket);
+  if (!socket && has_cluster(options)) return ask_api(options, colour);
+  if (!socket) return Failure<>{socket.error()};
+  again = kEachSecond;
+  return ask_socket(options, *socket, colour);
+}
 
 }  // namespace
 
@@ -113,7 +116,8 @@ int run_query(const QueryOptions& options) {
   const Colour colour = colour_of_stdout();
   std::string shown;
   for (;;) {
-    const Result<Printed> printed = ask(options, colour);
+    std::chrono::seconds again{};
+    const Result<Printed> printed = ask(options, colour, again);
     if (!printed && !options.watch) {
       (void)std::fprintf(stderr, "porter: %s\n", printed.error().message.c_str());
       return kCannotReach;
@@ -126,7 +130,7 @@ int run_query(const QueryOptions& options) {
       shown = text;
     }
     if (!options.watch) return printed->status;
-    std::this_thread::sleep_for(find_socket(options.socket) ? kEachSecond : kForACluster);
+    std::this_thread::sleep_for(again);
   }
 }
 
