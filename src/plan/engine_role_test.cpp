@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 const model::ObjectKey kWeb{.kind = model::Kind::Service, .name = test::named("shop/web")};
+const model::ObjectKey kOther{.kind = model::Kind::Service, .name = test::named("shop/other")};
 const model::ObjectKey kTor{.kind = model::Kind::BgpPeer, .name = test::named("tor")};
 
 // An API server that takes every write and shows it.
@@ -63,6 +64,10 @@ class Cluster {
     }
   }
 
+  void see_without_an_answer(const model::Service& service) {
+    answers = false;
+    see(service, model::Kind::Service);
+  }
   void answer() {
     answers = true;
     for (const Recorded& each : std::exchange(unanswered, {}))
@@ -194,26 +199,22 @@ TEST(ControllerEngine, WritesThePeersStatusOnceInTenSeconds) {
 
 TEST(ControllerEngine, SaysNothingOfARecordThatIsOnItsWay) {
   Cluster cluster;
-  const model::ObjectKey other{.kind = model::Kind::Service, .name = test::named("shop/other")};
-  cluster.answers = false;
-  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.see_without_an_answer(test::service("shop/other"));
   cluster.run(4s);
-  EXPECT_FALSE(cluster.statuses.contains(other));
+  EXPECT_FALSE(cluster.statuses.contains(kOther));
   cluster.answer();
   cluster.run(100ms);
-  EXPECT_EQ(cluster.condition(other, "network.kubesphere.io/Assigned"),
+  EXPECT_EQ(cluster.condition(kOther, "network.kubesphere.io/Assigned"),
             "True Assigned: 192.0.2.1 from Eip lan");
 }
 
 TEST(ControllerEngine, SaysThatARecordIsMissingWhereItTakesLong) {
   Cluster cluster;
-  const model::ObjectKey other{.kind = model::Kind::Service, .name = test::named("shop/other")};
-  cluster.answers = false;
-  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.see_without_an_answer(test::service("shop/other"));
   cluster.run(6s);
-  EXPECT_EQ(cluster.condition(other, "network.kubesphere.io/Announced"),
+  EXPECT_EQ(cluster.condition(kOther, "network.kubesphere.io/Announced"),
             "False NotRecorded: 192.0.2.1 chosen, its record is not written yet");
-  EXPECT_TRUE(cluster.statuses[other]["loadBalancer"]["ingress"].is_null());
+  EXPECT_TRUE(cluster.statuses[kOther]["loadBalancer"]["ingress"].is_null());
 }
 
 TEST(ControllerEngine, LeavesTheStatusOfOthersAlone) {

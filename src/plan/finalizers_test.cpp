@@ -62,6 +62,11 @@ class Cluster {
     lan = std::move(next);
     see(lan, model::Kind::Eip);
   }
+  void put_deleted(model::Eip next) {
+    next.meta.deleting = true;
+    put(std::move(next));
+    run();
+  }
   void drop_web() {
     engine.apply(ObjectSeen{.key = {.kind = model::Kind::Service, .name = test::named("shop/web")},
                             .object = {}},
@@ -115,10 +120,7 @@ TEST(Finalizers, AnEipIsHeldFromTheStart) {
 
 TEST(Finalizers, ADeletedEipStaysUntilItsLastAddressIsReleased) {
   Cluster cluster;
-  model::Eip next = cluster.lan;
-  next.meta.deleting = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(cluster.lan);
   EXPECT_TRUE(cluster.has_lan());
   EXPECT_EQ(cluster.ready(),
             "Deleting: being deleted: gives nothing new, and goes with its last address. In use: "
@@ -132,10 +134,8 @@ TEST(Finalizers, ADeletedEipStaysUntilItsLastAddressIsReleased) {
 TEST(Finalizers, ADeletedEipThatEvictsGoesAtOnce) {
   Cluster cluster;
   model::Eip next = cluster.lan;
-  next.meta.deleting = true;
   next.evict = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(next);
   EXPECT_FALSE(cluster.has_lan());
   EXPECT_TRUE(cluster.engine.assigner().allocator().leases().empty());
 }
@@ -148,10 +148,7 @@ TEST(Finalizers, ADeletedEipDoesNotWaitForWhatIsOnlyKept) {
   cluster.put(next);
   cluster.drop_web();
   EXPECT_EQ(cluster.engine.assigner().allocator().leases().size(), 1U);
-  next = cluster.lan;
-  next.meta.deleting = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(cluster.lan);
   EXPECT_FALSE(cluster.has_lan());
   EXPECT_TRUE(cluster.engine.assigner().allocator().leases().empty());
 }
@@ -160,10 +157,7 @@ TEST(Finalizers, AnotherEipWithTheAddressTakesItOverFromADeletedOne) {
   Cluster cluster;
   cluster.see(test::eip("renamed", "192.0.2.0/28"), model::Kind::Eip);
   cluster.run();
-  model::Eip next = cluster.lan;
-  next.meta.deleting = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(cluster.lan);
   EXPECT_FALSE(cluster.has_lan());
   const auto& leases = cluster.engine.assigner().allocator().leases();
   ASSERT_EQ(leases.size(), 1U);
@@ -172,10 +166,7 @@ TEST(Finalizers, AnotherEipWithTheAddressTakesItOverFromADeletedOne) {
 
 TEST(Finalizers, TheOtherEipMayComeLater) {
   Cluster cluster;
-  model::Eip next = cluster.lan;
-  next.meta.deleting = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(cluster.lan);
   EXPECT_TRUE(cluster.has_lan());
   cluster.see(test::eip("renamed", "192.0.2.0/28"), model::Kind::Eip);
   cluster.run();
@@ -191,10 +182,8 @@ TEST(Finalizers, ARefusedEipCanBeDeletedAllTheSame) {
   cluster.run();
   EXPECT_TRUE(cluster.engine.view().refused.contains(kLan));
   next.meta.finalizers = kOurs;
-  next.meta.deleting = true;
   next.evict = true;
-  cluster.put(next);
-  cluster.run();
+  cluster.put_deleted(next);
   EXPECT_FALSE(cluster.has_lan());
 }
 

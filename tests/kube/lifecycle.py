@@ -208,13 +208,16 @@ class Lifecycle(KubeCase):
     def pool_condition(self, name):
         return condition(self.api.get("Eip", name) or {}, "Ready")
 
-    def test_a_deleted_pool_gives_nothing_new_and_goes_with_its_last_address(self):
+    def begin_with_a_deleted_pool_in_use(self):
         self.begin()
         self.add("web")
         self.wait_hops(f"{FIRST}/32", self.hops())
         self.wait("it is held", lambda: HOLD in self.api.get("Eip", "lan")["metadata"].get("finalizers", []))
         self.api.delete("Eip", "lan")
         self.wait("it is said", lambda: self.pool_condition("lan").get("reason") == "Deleting")
+
+    def test_a_deleted_pool_gives_nothing_new_and_goes_with_its_last_address(self):
+        self.begin_with_a_deleted_pool_in_use()
         self.assertIn("default/web", self.pool_condition("lan")["message"])
         self.wait_condition("web", "True", "AssignedOutsidePolicy")
         self.add("new")
@@ -227,12 +230,7 @@ class Lifecycle(KubeCase):
         self.assertEqual(self.holders(), {})
 
     def test_a_deleted_pool_evicts_when_it_is_told(self):
-        self.begin()
-        self.add("web")
-        self.wait_hops(f"{FIRST}/32", self.hops())
-        self.wait("it is held", lambda: HOLD in self.api.get("Eip", "lan")["metadata"].get("finalizers", []))
-        self.api.delete("Eip", "lan")
-        self.wait("it is said", lambda: self.pool_condition("lan").get("reason") == "Deleting")
+        self.begin_with_a_deleted_pool_in_use()
         self.api.patch("Eip", "lan", {"metadata": {"annotations": {"network.kubesphere.io/evict": "true"}}})
         self.wait("the pool is gone", lambda: self.api.get("Eip", "lan") is None)
         self.wait_event("web", "Released")

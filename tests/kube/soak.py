@@ -13,6 +13,7 @@ import time
 from lab import porter
 from lab.api import ApiError
 from lab.kube_topology import endpoints, ingress
+from lab.space import Failure
 from tests.kube.case import KubeCase
 
 SECONDS = int(os.environ.get("PORTER_SOAK_SECONDS", "120"))
@@ -198,10 +199,11 @@ class Soak(KubeCase):
         while time.monotonic() < end:
             self.churn()
             self.rest()
-            began, said = time.monotonic(), ""
-            while (said := self.at_rest()) and time.monotonic() - began < REST:
-                time.sleep(0.2)  # between two looks
-            self.assertEqual(said, "", f"seed {SEED}, after {dict(self.done)}")
+            began = time.monotonic()
+            try:
+                self.wait("agreement", lambda: not self.at_rest(), REST, pause=0.2)
+            except Failure:
+                self.fail(f"{self.at_rest() or 'agreement came too late'}; seed {SEED}, after {dict(self.done)}")
             addresses = self.expected()[0]
             self.moved = {s["metadata"]["uid"]: addresses[s["metadata"]["name"]] for s in self.api.list("Service", "default")
                           if s["metadata"]["name"] in addresses}
