@@ -20,7 +20,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   execute_process(COMMAND ${PORTER_GXX} -print-libgcc-file-name OUTPUT_VARIABLE libgcc COMMAND_ERROR_IS_FATAL ANY)
   cmake_path(GET libgcc PARENT_PATH gcc_install_dir)
   add_compile_options(--gcc-install-dir=${gcc_install_dir})
-  add_link_options(--gcc-install-dir=${gcc_install_dir})
+  add_link_options(--gcc-install-dir=${gcc_install_dir} -fuse-ld=lld)
+endif()
+
+# What the linker made of a module it makes once for all programs, and for the next build.
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(cache "$ENV{XDG_CACHE_HOME}")
+  if(NOT cache)
+    set(cache "$ENV{HOME}/.cache")
+  endif()
+  add_link_options(LINKER:--thinlto-cache-dir=${cache}/porter/thinlto
+                   LINKER:--thinlto-cache-policy=cache_size_bytes=2g)
 endif()
 
 add_library(porter_options INTERFACE)

@@ -52,21 +52,24 @@ def checks():
     return text + version + boost
 
 
-def without(path, pure):
-    """The checks that a file does without.
+# Each check walks through all of Asio's and GoogleTest's headers: with every check a driver takes 40 s, with these 10 s.
+# They are those that find what neither the compilers nor the sanitizers do.
+OF_DRIVERS_AND_TESTS = (
+    "-*", "bugprone-dangling-handle", "bugprone-implicit-widening-of-multiplication-result", "bugprone-infinite-loop",
+    "bugprone-return-const-ref-from-parameter", "bugprone-unused-return-value", "bugprone-use-after-move",
+    "cppcoreguidelines-avoid-capturing-lambda-coroutines", "cppcoreguidelines-slicing", "misc-const-correctness",
+    "misc-coroutine-hostile-raii", "performance-for-range-copy", "performance-unnecessary-value-param",
+    "readability-function-cognitive-complexity", "readability-identifier-naming")
 
-    A test that takes the value of an empty optional fails, which is what it is for. The static analyzer takes most of
-    the time, and finds most in pure code: tests run under sanitizers, and coroutines on Asio are more than it follows.
-    """
-    is_test = path.stem.endswith("_test")
-    out = ["-bugprone-unchecked-optional-access"] if is_test else []
-    if is_test or path.parent.name not in pure:
-        out.append("-clang-analyzer-*")
-    return [f"--checks={','.join(out)}"] if out else []
+
+def checks_of(path, pure):
+    """Pure code is looked at with all of .clang-tidy, the static analyzer too."""
+    is_pure = path.parent.name in pure and not path.stem.endswith("_test")
+    return [] if is_pure else [f"--checks={','.join(OF_DRIVERS_AND_TESTS)}"]
 
 
 def tidy(build, path, pure):
-    done = subprocess.run(["clang-tidy-19", "-p", build, "--quiet", *without(path, pure), str(path)], capture_output=True, text=True)
+    done = subprocess.run(["clang-tidy-19", "-p", build, "--quiet", *checks_of(path, pure), str(path)], capture_output=True, text=True)
     said = [line for line in (done.stdout + done.stderr).splitlines() if not NOISE.search(line)]
     return done.returncode == 0, "\n".join(said)
 

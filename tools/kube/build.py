@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kubernetes and etcd for the tests, built once from the Go modules pinned beside this file.
+"""Kubernetes, etcd and Helm for the tests, built once from the Go modules pinned beside this file.
 
   tools/kube/build.py                    kube-apiserver, kube-controller-manager, kubectl, etcd: what the tests need
-  tools/kube/build.py NAME...            others too: kube-proxy kube-scheduler kubelet
-  tools/kube/build.py --pin k8s v1.36.3  write go.mod and go.sum for another version (commit both); or: etcd v3.6.16
+  tools/kube/build.py NAME...            others too: helm3 helm4 (for those of the chart) kube-proxy kube-scheduler kubelet
+  tools/kube/build.py --pin k8s v1.36.3  write go.mod and go.sum for another version (commit both); or: etcd v3.6.16, helm4 v4.3.1
 
 Prints `NAME=PATH` for each. A binary is looked for in this order, and built only when none is usable:
   1. $TEST_ASSET_<NAME>, as in TEST_ASSET_KUBE_APISERVER   2. $KUBEBUILDER_ASSETS/<name>  (both are what setup-envtest gives)
@@ -27,13 +27,17 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 NEEDED = ("kube-apiserver", "etcd", "kube-controller-manager", "kubectl")
+HELM = ("helm3", "helm4")
 KUBERNETES = (*(name for name in NEEDED if name != "etcd"), "kube-proxy", "kube-scheduler", "kubelet")
-MODULES = {"k8s": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}
+MODULES = {"k8s": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3", "helm3": "helm.sh/helm/v3", "helm4": "helm.sh/helm/v4"}
+# {name here: (its folder with go.mod, its package below the module, its name on PATH)}
+PROGRAMS = {**{name: ("k8s", f"/cmd/{name}", name) for name in KUBERNETES}, "etcd": ("etcd", "", "etcd"),
+            **{name: (name, "/cmd/helm", "helm") for name in HELM}}
 NICE = 15
 PLACES_OF_GO = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go")
 # The oldest releases the tests make sense with: 1.34 serves every API we use as GA; etcd since 3.5.13 reports the progress
-# of watches on request, without which the API server refuses WatchList.
-OLDEST = {"k8s": (1, 34, 0), "etcd": (3, 5, 13)}
+# of watches on request, without which the API server refuses WatchList; of Helm the releases that are still repaired.
+OLDEST = {"k8s": (1, 34, 0), "etcd": (3, 5, 13), "helm3": (3, 19, 0), "helm4": (4, 0, 0)}
 
 
 class NotAvailable(Exception):
@@ -41,15 +45,14 @@ class NotAvailable(Exception):
 
 
 def module_of(name):
-    if name == "etcd":
-        return "etcd"
-    if name in KUBERNETES:
-        return "k8s"
-    raise NotAvailable(f"{name}: not one of {', '.join(('etcd', *KUBERNETES))}")
+    if name in PROGRAMS:
+        return PROGRAMS[name][0]
+    raise NotAvailable(f"{name}: not one of {', '.join(sorted(PROGRAMS))}")
 
 
 def package(name):
-    return MODULES["etcd"] if name == "etcd" else f"{MODULES['k8s']}/cmd/{name}"
+    module, below, _ = PROGRAMS[name]
+    return MODULES[module] + below
 
 
 def read(*path):
@@ -78,7 +81,7 @@ def numbers(text):
 
 def version(path, name):
     """What the binary says of itself, as three numbers; zeros if it does not run."""
-    question = ["version", "--client"] if name == "kubectl" else ["--version"]
+    question = {"kubectl": ["version", "--client"], "helm": ["version", "--short"]}.get(PROGRAMS[name][2], ["--version"])
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run([path, *question], capture_output=True, text=True, timeout=30)
         if done.returncode == 0:
@@ -117,7 +120,7 @@ def find(name):
     found = given(name) or (built if os.access(built, os.X_OK) else None)
     if found:
         return found
-    installed = shutil.which(name)
+    installed = shutil.which(PROGRAMS[name][2])
     if installed and version(installed, name)[:2] == numbers(pinned(module_of(name)))[:2]:
         return installed
     return None
@@ -148,9 +151,15 @@ def go():
 
 
 def flags(name):
-    """Without these /version says v0.0.0, and clients that parse it break."""
-    out = ["-s", "-w"]
-    if name != "etcd":
+    """Without these /version says v0.0.0, and clients that parse it break; Helm 3 takes every cluster it is not asked to
+    talk to for Kubernetes 1.20."""
+    out, module = ["-s", "-w"], module_of(name)
+    if name in HELM:
+        out.append(f"-X {MODULES[module]}/internal/version.version={pinned(module)}")
+        minor = re.search(r"\bk8s\.io/client-go v0\.(\d+)\.", read(module, "go.mod"))[1]
+        for variables in ("chartutil", "lint/rules") if name == "helm3" else ():  # Helm 4 finds out by itself
+            out += [f"-X {MODULES[module]}/pkg/{variables}.k8sVersionM{key}" for key in ("ajor=1", f"inor={minor}")]
+    elif name != "etcd":
         wanted = pinned("k8s")
         values = {"gitVersion": wanted, "gitMajor": "1", "gitMinor": wanted.split(".")[1], "gitTreeState": "clean",
                   "gitCommit": "0" * 40, "buildDate": "1970-01-01T00:00:00Z"}
@@ -173,7 +182,7 @@ def alone(module):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another build of Kubernetes")
+            say("waiting for another build")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -227,11 +236,12 @@ def pin(module, wanted):
         text = file.read()
     lines = [f"module porter/tools/kube/{module}", "", re.search(r"^go .*", text, re.M)[0], ""]
     lines += [*re.findall(r"^godebug .*", text, re.M), ""]
-    lines += ["tool (", *(f"\t{package(name)}" for name in (KUBERNETES if module == "k8s" else ("etcd",))), ")", ""]
+    lines += ["tool (", *(f"\t{package(name)}" for name in PROGRAMS if module_of(name) == module), ")", ""]
     lines += [f"require {MODULES[module]} {wanted}", ""]
     if module == "k8s":
         staged = re.findall(r"^\s+(k8s\.io/[a-z0-9-]+) => \./staging/", text, re.M)
         lines += ["replace (", *(f"\t{name} => {name} {wanted.replace('v1.', 'v0.', 1)}" for name in staged), ")"]
+    os.makedirs(os.path.join(HERE, module), exist_ok=True)
     with open(os.path.join(HERE, module, "go.mod"), "w") as file:
         file.write("\n".join(lines) + "\n")
     with contextlib.suppress(FileNotFoundError):

@@ -75,6 +75,13 @@ class Find(Case):
         self.script("installed", "kubectl", "Client Version: v1.20.4")
         self.assertIsNone(build.find("kubectl"))
 
+    def test_either_helm_is_called_helm_where_it_is_installed(self):
+        minor = build.pinned("helm4").rpartition(".")[0]
+        installed = self.script("installed", "helm", f"{minor}.99+g0000000")
+        self.assertEqual((build.find("helm4"), build.find("helm3")), (installed, None))
+        os.environ["TEST_ASSET_HELM3"] = self.script("asset", "helm-of-mine", "v3.20.1+g0000000")
+        self.assertEqual(build.find("helm3"), os.environ["TEST_ASSET_HELM3"])
+
     def test_a_name_it_does_not_know_is_refused_with_those_it_knows(self):
         with self.assertRaisesRegex(build.NotAvailable, "kube-proxy"):
             build.find("kubeproxy")
