@@ -1,12 +1,12 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
+.PHONY: build image demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
-  libcli11-dev libssl-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3
-LAB_PACKAGES := bird2 frr gobgpd iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl
+  libcli11-dev libssl-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3 binutils
+LAB_PACKAGES := bird2 frr gobgpd openbgpd exabgp tshark iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl prometheus
 
 # One build at a time in this folder; another waits, and says so.
 lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
@@ -15,6 +15,9 @@ workflow = $(lock) && echo "== $(1) ($$(date +%T))" && cmake --workflow --preset
 build: packages  ## the release binary, at build/porter
 	@$(lock) && echo "== release ($$(date +%T))" && cmake --preset release >/dev/null && cmake --build --preset release --target porter
 	@ln -sfn release/porter build/porter
+
+image: build  ## the container image, at build/porter-image.tar, with its list of contents beside it
+	@tools/image.py
 
 demo: build lab-packages  ## the main job in about a minute, in network namespaces: no cluster needed
 	@PORTER=$(CURDIR)/build/porter python3 -m lab demo $(DEMO_ARGS)
@@ -25,22 +28,23 @@ lab: build lab-packages  ## the same lab, kept running to play with: see docs/la
 test: packages lab-packages lint-quick  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
 	@set -e; for preset in dev gcc release; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
-	@$(MAKE) --no-print-directory interop crash
+	@echo "== image ($$(date +%T))" && python3 -m unittest -q tools/image_test.py
+	@$(MAKE) --no-print-directory interop crash kube
 	@echo "make test: all passed ($$(date +%T))"
 
-test-full: test lint kube  ## what is longer: clang-tidy, the real cluster, ThreadSanitizer, more seeds, more crashes, fuzzing
+test-full: test lint  ## what is longer: clang-tidy, ThreadSanitizer, more seeds, more crashes, fuzzing
 	@set -e; for preset in tsan fuzz; do $(call workflow,$$preset); done
 	@PORTER_SIM_SEEDS=10000 ctest --test-dir build/release -R -i sim --output-on-failure --no-tests=error
 	@PORTER_CRASHES=200 $(MAKE) --no-print-directory crash
 	@SECONDS_EACH=300 $(MAKE) --no-print-directory fuzz
 
-interop:  ## against real BIRD and FRR, in network namespaces
+interop:  ## against real BIRD, FRR, GoBGP, OpenBGPD and ExaBGP, in network namespaces
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.interop
 
 crash:  ## SIGKILL at random points: no address moves, none is given twice
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
 
-KUBE_TESTS ?= lifecycle controllers manifests outage restarts watches laptop rbac uninstall scale soak
+KUBE_TESTS ?= lifecycle controllers manifests outage restarts watches laptop rbac uninstall chart monitoring scale soak
 kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
 	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi
@@ -53,12 +57,14 @@ bench: packages lab-packages  ## benchmarks; latency is asserted here and nowher
 	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release
 	@ln -sfn release/porter build/porter
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.bench
+	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SCALE_SERVICES=5000 PORTER_SCALE_SINGLES=200 \
+	  python3 -W ignore -m tests.kube --inside scale
 
 # clang-tidy takes as long as all the rest: it is for `make lint`, not for every `make test`.
 lint-quick: packages
 	@echo "== lint ($$(date +%T))"
 	@python3 -m unittest -q tools/lint_test.py tools/kube/build_test.py
-	@tools/check_layers.py && tools/check_coroutines.py && tools/format.sh --check
+	@tools/check_layers.py && tools/check_coroutines.py && tools/format.sh --check && tools/chart.py --check && tools/chart_docs.py --check
 
 lint: lint-quick  ## every lint, clang-tidy too, after they have refused what they must refuse
 	@$(lock) && cmake --preset lint > /dev/null && tools/tidy.py build/lint

@@ -190,8 +190,14 @@ class Api:
 
     def many(self, action, things, workers=4):
         """action(thing) for each, several at a time; the first failure is raised."""
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(action, things))
+        of_threads = []  # what self.local is to each of them: their connections end with them
+        try:
+            with concurrent.futures.ThreadPoolExecutor(workers, initializer=lambda: of_threads.append(self.local.__dict__)) as pool:
+                return list(pool.map(action, things))
+        finally:
+            for local in of_threads:
+                if local.get("connection"):
+                    local["connection"].close()
 
     def create_many(self, things, workers=4):
         return self.many(self.create, things, workers)

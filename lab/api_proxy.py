@@ -281,7 +281,8 @@ class ApiProxy:
             writer.write(head(start, headers))  # 100 Continue and the like
         values = {key.lower(): value for key, value in headers}
         if cut:
-            await drain_answer(request, source, values)
+            if request.verb != "WATCH":  # it would take minutes to end, and hold the client in suspense
+                await drain_answer(request, source, values)
             return False
         writer.write(head(start, headers))
         if "chunked" in values.get("transfer-encoding", "").lower():

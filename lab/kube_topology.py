@@ -31,10 +31,18 @@ class Command:
         self.host, self.name, self.words = host, name, words
         self.log, self.socket = os.path.join(folder, f"{name}.log"), None
         self.process = None
+        self.clock = []  # words before the command
         os.makedirs(folder, exist_ok=True)
 
     def start(self, *flags):
-        self.process = self.host.spawn(porter.binary(), *self.words, *flags, log=self.log)
+        self.process = self.host.spawn(*self.clock, porter.binary(), *self.words, *flags, log=self.log)
+        return self
+
+    def off_by(self, seconds):
+        """Its wall clock is that much ahead of this machine's."""
+        library = os.path.join(os.path.dirname(self.log), "skew.so")
+        run("g++-12", "-xc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(os.path.dirname(__file__), "skew.c"))
+        self.clock = ["env", f"LD_PRELOAD={library}", f"SKEW_SECONDS={seconds}"]
         return self
 
     @property
@@ -229,11 +237,13 @@ class KubeLab(Lab):
     def kubeconfig(self, account, proxy=None, **how):
         return self.cluster.account_kubeconfig(NAMESPACE, account, server=proxy.url if proxy else None, **how)
 
-    def start_controllers(self, count=1, proxy=None, flags=(), wait=True):
+    def start_controllers(self, count=1, proxy=None, flags=(), wait=True, clock=None):
+        """`clock`: how many seconds their wall clocks are ahead."""
         for _ in range(count):
             number = len(self.controllers) + 1
-            self.controllers.append(Controller(self.control, os.path.join(self.folder, "porter"), number,
-                                               self.kubeconfig(CONTROLLER, proxy), self.webhooks).start(*flags))
+            controller = Controller(self.control, os.path.join(self.folder, "porter"), number, self.kubeconfig(CONTROLLER, proxy),
+                                    self.webhooks)
+            self.controllers.append((controller.off_by(clock) if clock else controller).start(*flags))
             if self.webhooks:
                 self.join_webhooks(self.controllers[-1])
         for c in self.controllers[-count:] if wait else ():

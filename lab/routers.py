@@ -22,6 +22,10 @@ class Neighbor:
     multihop: int = 0
     hold: int = 9
     restart: bool = True       # graceful restart helper
+    long_lived: bool = False   # and beyond the restart time (RFC 9494)
+    next_hop6: bool = False    # takes IPv6 next hops for IPv4 (RFC 8950)
+    role: str = ""             # the router's (RFC 9234), in its own spelling
+    max_prefixes: int = 0      # beyond them the router ends the session
 
 
 @dataclasses.dataclass
@@ -34,7 +38,8 @@ class Settings:
 
 
 def make(kind, host, folder, settings):
-    return {"bird": Bird, "frr": Frr, "gobgp": Gobgp}[kind](host, folder, settings)
+    kinds = {"bird": Bird, "frr": Frr, "gobgp": Gobgp, "openbgpd": OpenBgpd, "exabgp": ExaBgp}
+    return kinds[kind](host, folder, settings)
 
 
 class Router:
@@ -58,6 +63,11 @@ class Router:
             stop(process, **how)
         self.processes.clear()
 
+    def signal(self, number):
+        """To all of its processes."""
+        for process in self.processes:
+            os.killpg(process.pid, number)
+
     def wait_established(self, address, seconds=30):
         wait_for(f"{self.software}: session with {address} Established", lambda: self.established(address), seconds)
 
@@ -80,7 +90,9 @@ class Bird(Router):
                        f"{family} {{ import none; export where source = RTS_BGP; }}; }}")
         for i, n in enumerate(s.neighbors):
             channels = "".join(
-                f"  {family} {{ import all; export none; add paths {'rx' if n.add_path else 'off'}; }};\n"
+                f"  {family} {{ import all; export none; add paths {'rx' if n.add_path else 'off'};"
+                f"{' extended next hop on;' if n.next_hop6 and family == 'ipv4' else ''}"
+                f"{f' import limit {n.max_prefixes} action restart;' if n.max_prefixes else ''} }};\n"
                 for family, wanted in (("ipv4", n.ipv4), ("ipv6", n.ipv6)) if wanted)
             out.append(
                 f"protocol bgp p{i} {{\n  local {s.address} as {s.asn};\n  neighbor {n.address} port {n.port} as {n.asn};\n"
@@ -89,7 +101,9 @@ class Bird(Router):
                 f"{'  ttl security on;' if s.ttl_security else ''}\n"
                 f"{f'  password {json.dumps(n.password)};' if n.password else ''}\n"
                 f"  hold time {n.hold}; connect delay time 1; connect retry time 1; error wait time 1, 2; error forget time 3;\n"
-                f"  graceful restart {'aware' if n.restart else 'off'};\n{channels}}}")
+                f"{f'  local role {n.role};' if n.role else ''}\n"
+                f"  graceful restart {'aware' if n.restart else 'off'};\n"
+                f"{'  long lived graceful restart aware;' if n.long_lived else ''}\n{channels}}}")
         return "\n".join(out) + "\n"
 
     def start(self):
@@ -114,9 +128,6 @@ class Bird(Router):
     def established(self, address):
         return "Established" in self.birdc("show", "protocols", self.name_of(address)).stdout
 
-    def detail(self, address):
-        return self.birdc("show", "protocols", "all", self.name_of(address)).stdout
-
     def routes(self, prefix):
         """[(next hop, communities text)] of every path in the RIB for the prefix"""
         text = self.birdc("show", "route", "all", prefix).stdout
@@ -134,7 +145,8 @@ class Bird(Router):
             paths.append({"communities": sorted(p.replace(",", ":") for p in pairs),
                           "large": sorted(p.replace(", ", ":") for p in re.findall(r"\(([\d, ]+)\)", one("large_community"))),
                           "med": int(one("med")) if one("med") else None,
-                          "local_pref": int(one("local_pref")) if one("local_pref") else None, "path": one("as_path")})
+                          "local_pref": int(one("local_pref")) if one("local_pref") else None, "path": one("as_path"),
+                          "only_to_customer": int(one("otc")) if one("otc") else None})
         return paths
 
     def refresh(self, address):
@@ -162,6 +174,8 @@ class Frr(Router):
         out = ["hostname router", f"log file {self.path('bgpd.log')}", f"router bgp {s.asn}",
                f" bgp router-id {s.router_id}", " no bgp ebgp-requires-policy", " no bgp network import-check",
                " no bgp default ipv4-unicast", " bgp bestpath as-path multipath-relax", " coalesce-time 10"]
+        if any(n.long_lived for n in s.neighbors):
+            out.append(" bgp long-lived-graceful-restart stale-time 600")
         for n in s.neighbors:
             out += [f" neighbor {n.address} remote-as {n.asn}", f" neighbor {n.address} port {n.port}",
                     f" neighbor {n.address} timers 3 {n.hold}", f" neighbor {n.address} timers connect 1",
@@ -170,6 +184,8 @@ class Frr(Router):
             out += [f" neighbor {n.address} passive"] if n.passive else []
             out += [f" neighbor {n.address} ebgp-multihop {n.multihop}"] if n.multihop else []
             out += [f" neighbor {n.address} ttl-security hops 1"] if s.ttl_security else []
+            out += [f" neighbor {n.address} capability extended-nexthop"] if n.next_hop6 else []
+            out += [f" neighbor {n.address} local-role {n.role}"] if n.role else []
             out += [f" neighbor {n.address} graceful-restart-{'helper' if n.restart else 'disable'}"]
         for family, flag in (("ipv4", "ipv4"), ("ipv6", "ipv6")):
             out.append(f" address-family {family} unicast")
@@ -178,6 +194,8 @@ class Frr(Router):
             for n in s.neighbors:
                 if getattr(n, flag):
                     out.append(f"  neighbor {n.address} activate")
+                    if n.max_prefixes:
+                        out.append(f"  neighbor {n.address} maximum-prefix {n.max_prefixes} restart 1")
                     if not n.add_path:
                         out.append(f"  neighbor {n.address} disable-addpath-rx")
             out.append(" exit-address-family")
@@ -222,9 +240,6 @@ class Frr(Router):
     def established(self, address):
         return self.show(f"show bgp neighbors {address}").get(address, {}).get("bgpState") == "Established"
 
-    def detail(self, address):
-        return self.vtysh(f"show bgp neighbors {address}").stdout
-
     def routes(self, prefix):
         family = "ipv6" if ":" in prefix else "ipv4"
         paths = self.show(f"show bgp {family} unicast {prefix}").get("paths", [])
@@ -232,11 +247,13 @@ class Frr(Router):
 
     def attributes(self, prefix):
         """What the RIB knows of every path of the prefix: communities, large, med, local_pref, path."""
-        known = {"noExport": "65535:65281", "noAdvertise": "65535:65282", "gracefulShutdown": "65535:0"}
+        known = {"noExport": "65535:65281", "noAdvertise": "65535:65282", "gracefulShutdown": "65535:0",
+                 "llgrStale": "65535:6"}
         family = "ipv6" if ":" in prefix else "ipv4"
         return [{"communities": sorted(known.get(c, c) for c in path.get("community", {}).get("list", [])),
                  "large": sorted(path.get("largeCommunity", {}).get("list", [])),
-                 "med": path.get("metric"), "local_pref": path.get("locPrf"), "path": path.get("aspath", {}).get("string")}
+                 "med": path.get("metric"), "local_pref": path.get("locPrf"), "path": path.get("aspath", {}).get("string"),
+                 "only_to_customer": path.get("otc")}
                 for path in self.show(f"show bgp {family} unicast {prefix}").get("paths", [])]
 
     def refresh(self, address):
@@ -264,12 +281,15 @@ class Gobgp(Router):
                 f"    idle-hold-time-after-reset = 1\n"
                 f"  [neighbors.transport.config]\n    local-address = \"{s.address}\"\n    remote-port = {n.port}\n"
                 f"    passive-mode = {str(n.passive).lower()}\n"
+                f"  [neighbors.ebgp-multihop.config]\n    enabled = {str(n.multihop > 0).lower()}\n    multihop-ttl = {n.multihop}\n"
+                f"  [neighbors.ttl-security.config]\n    enabled = {str(s.ttl_security).lower()}\n    ttl-min = 255\n"
                 f"  [neighbors.graceful-restart.config]\n    enabled = {str(n.restart).lower()}\n    restart-time = 60\n    helper-only = true\n")
             for family, wanted in (("ipv4", n.ipv4), ("ipv6", n.ipv6)):
                 if wanted:
                     out.append(
                         f"  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{family}-unicast\"\n"
                         f"    [neighbors.afi-safis.add-paths.config]\n      receive = {str(n.add_path).lower()}\n"
+                        f"    [neighbors.afi-safis.prefix-limit.config]\n      max-prefixes = {n.max_prefixes}\n"
                         f"    [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = {str(n.restart).lower()}\n")
         return "\n".join(out)
 
@@ -289,12 +309,151 @@ class Gobgp(Router):
     def established(self, address):
         return self.query("neighbor", address).get("state", {}).get("session_state") == 6
 
-    def detail(self, address):
-        return self.host.exec("gobgp", "neighbor", address, check=False).stdout
-
     def routes(self, prefix):
         family = "ipv6" if ":" in prefix else "ipv4"
         hops = []
         for path in self.query("global", "rib", prefix, "-a", family).get(prefix, []):
             hops += [a["nexthop"] for a in path.get("attrs", []) if "nexthop" in a]
         return sorted(hops)
+
+    def count(self, family):
+        said = self.host.exec("gobgp", "global", "rib", "summary", "-a", family, check=False).stdout
+        return int(re.search(r"Destination: (\d+)", said)[1])
+
+
+class OpenBgpd(Router):
+    """For the control plane only: on Linux it installs no routes."""
+    software = "OpenBGPD"
+
+    def version(self):
+        return self.host.exec("bgpctl", "-V", check=False).stdout.split()[-1]
+
+    def config(self):
+        s = self.settings
+        out = [f"AS {s.asn}", f"router-id {s.router_id}", f"listen on {s.address}", "fib-update no",
+               f'socket "{self.path("bgpd.sock")}"', "allow from any"]
+        for n in s.neighbors:
+            lines = [f"remote-as {n.asn}", f"local-address {s.address}", f"port {n.port}", f"holdtime {n.hold}",
+                     f"announce IPv4 {'unicast' if n.ipv4 else 'none'}", f"announce IPv6 {'unicast' if n.ipv6 else 'none'}",
+                     f"announce add-path recv {'yes' if n.add_path else 'no'}", f"announce restart {'yes' if n.restart else 'no'}",
+                     "announce enhanced refresh yes", "enforce neighbor-as yes"]
+            lines += ["passive"] if n.passive else []
+            lines += [f"multihop {n.multihop}"] if n.multihop else []
+            lines += ["ttl-security yes"] if s.ttl_security else []
+            lines += [f"max-prefix {n.max_prefixes} restart 1"] if n.max_prefixes else []
+            out += [f"neighbor {n.address} {{", *(f"  {line}" for line in lines), "}"]
+        return "\n".join(out) + "\n"
+
+    def start(self):
+        config = self.write("bgpd.conf", self.config())
+        os.chmod(config, 0o600)
+        os.makedirs("/run/openbgpd", exist_ok=True)  # where it locks itself in
+        self.processes.append(self.host.spawn("bgpd", "-d", "-f", config, log=self.path("bgpd.log")))
+        wait_for("OpenBGPD answers", lambda: self.bgpctl("show").returncode == 0)
+
+    def bgpctl(self, *words):
+        return self.host.exec("bgpctl", "-s", self.path("bgpd.sock"), *words, check=False)
+
+    def query(self, *words):
+        try:
+            return json.loads(self.bgpctl("-j", *words).stdout)
+        except ValueError:
+            return {}
+
+    def established(self, address):
+        found = self.query("show", "neighbor", address).get("neighbors", [{}])
+        return found[0].get("state") == "Established"
+
+    def paths(self, prefix):
+        return [p for p in self.query("show", "rib", "detail", "in", prefix).get("rib", []) if p.get("prefix") == prefix]
+
+    def routes(self, prefix):
+        return sorted(path["exit_nexthop"] for path in self.paths(prefix))
+
+    def count(self, family):
+        """Prefixes; each has a line for every path."""
+        return len({path["prefix"] for path in self.query("show", "rib", family, "in").get("rib", [])})
+
+    def wait_established(self, address, seconds=30):
+        """A dial that was refused is tried again after two minutes: it is told to."""
+        def looked():
+            neighbor = self.query("show", "neighbor", address).get("neighbors", [{}])[0]
+            if neighbor.get("state") == "Active":
+                self.restart_session(address)
+            return neighbor.get("state") == "Established"
+        wait_for(f"{self.software}: session with {address} Established", looked, seconds)
+
+    def refresh(self, address):
+        self.bgpctl("neighbor", address, "refresh")
+
+    def restart_session(self, address):
+        self.bgpctl("neighbor", address, "clear")
+
+
+class ExaBgp(Router):
+    """For the control plane only: it keeps no routes either, so its messages are written down and added up."""
+    software = "ExaBGP"
+
+    def version(self):
+        return run("exabgp", "--version").stdout.split("\n")[0].split()[-1]
+
+    def config(self):
+        s = self.settings
+        out = [f"process messages {{ run {self.path('messages.sh')}; encoder json; }}"]
+        for n in s.neighbors:
+            families = [f"{family} unicast" for family, wanted in (("ipv4", n.ipv4), ("ipv6", n.ipv6)) if wanted]
+            lines = [f"router-id {s.router_id};", f"local-address {s.address};", f"local-as {s.asn};", f"peer-as {n.asn};",
+                     f"hold-time {n.hold};", f"connect {n.port};", f"family {{ {' '.join(f + ';' for f in families)} }}",
+                     "adj-rib-in true;", "api { processes [ messages ]; neighbor-changes; receive { parsed; update; } }",
+                     f"capability {{ route-refresh enable; {'add-path receive;' if n.add_path else ''} "
+                     f"{'graceful-restart 60;' if n.restart else ''} }}"]
+            lines += ["passive true;"] if n.passive else []
+            lines += [f"md5-password '{n.password}';"] if n.password else []
+            lines += ["outgoing-ttl 255;", "incoming-ttl 255;"] if s.ttl_security else []
+            out += [f"neighbor {n.address} {{", *(f"  {line}" for line in lines), "}"]
+        return "\n".join(out) + "\n"
+
+    def start(self):
+        # The descriptor it does not use stays open: ExaBGP takes its end for the end of the helper.
+        os.chmod(self.write("messages.sh", f"#!/bin/sh\nexec cat 3>&1 > {self.path('messages')}\n"), 0o755)
+        settings = {"daemon.user": "root", "daemon.drop": "false", "api.cli": "false", "api.ack": "false",
+                    "tcp.bind": self.settings.address, "tcp.port": "179", "log.destination": "stderr"}
+        self.processes.append(self.host.spawn(
+            "env", *(f"exabgp.{name}={value}" for name, value in settings.items()), "exabgp",
+            self.write("exabgp.conf", self.config()), log=self.path("exabgp.log")))
+        wait_for("ExaBGP runs", lambda: os.path.exists(self.path("messages")))
+
+    def messages(self):
+        with open(self.path("messages")) as file:
+            for line in file:
+                if line.endswith("\n"):
+                    yield json.loads(line)
+
+    def table(self):
+        """{(prefix, path identifier): next hop} as of the last message, and the state of the session."""
+        state, routes = "down", {}
+        for message in self.messages():
+            neighbor = message.get("neighbor", {})
+            if "state" in neighbor:
+                state = neighbor["state"]
+                if state == "down":
+                    routes.clear()
+            update = neighbor.get("message", {}).get("update", {})
+            for entries in update.get("withdraw", {}).values():
+                for entry in entries:
+                    routes.pop((entry["nlri"], entry.get("path-information")), None)
+            for family in update.get("announce", {}).values():
+                for hop, entries in family.items():
+                    for entry in entries:
+                        if "nlri" in entry:
+                            routes[entry["nlri"], entry.get("path-information")] = hop
+        return state, routes
+
+    def established(self, address):
+        return self.table()[0] == "up"
+
+    def routes(self, prefix):
+        return sorted(hop for (nlri, _), hop in self.table()[1].items() if nlri == prefix)
+
+    def count(self, family):
+        return len({nlri for nlri, _ in self.table()[1] if (":" in nlri) == (family == "ipv6")})

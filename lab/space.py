@@ -122,9 +122,9 @@ class Host:
         exact = prefix.removesuffix("/32").removesuffix("/128")
         hops = set()
         for route in self.ip_json(family, "route", "show", exact):
-            hops |= {hop["gateway"] for hop in route.get("nexthops", []) if "gateway" in hop}
-            if "gateway" in route:
-                hops.add(route["gateway"])
+            for hop in route.get("nexthops", [route]):
+                via = hop.get("gateway") or hop.get("via", {}).get("host")  # "via": of the other family
+                hops |= {via} if via else set()
         return sorted(hops)
 
 

@@ -3,7 +3,8 @@
 
     python3 -m lab.watcher HOST PORT AUTHORITY CERTIFICATE KEY LOG
 
-Each line of LOG: seconds (CLOCK_MONOTONIC), ADDED|MODIFIED|DELETED, the Service's name, the addresses its status shows.
+Each line of LOG, between tabs: seconds (CLOCK_MONOTONIC), ADDED|MODIFIED|DELETED, the Service's name, the addresses its
+status shows, what its conditions say.
 """
 import sys
 import time
@@ -21,7 +22,9 @@ def main(host, port, authority, certificate, key, path):
                     continue
                 items = (thing.get("status", {}).get("loadBalancer") or {}).get("ingress") or []
                 shown = ",".join(item.get("ip", "") for item in items)
-                print(f"{now:.6f} {event['type']} {thing['metadata']['name']} {shown}", file=log, flush=True)
+                said = "; ".join(f"{c['type'].rpartition('/')[2]} {c['reason']}: {c.get('message', '')}"
+                                 for c in thing.get("status", {}).get("conditions", []))
+                print(f"{now:.6f}", event["type"], thing["metadata"]["name"], shown, said, sep="\t", file=log, flush=True)
 
 
 if __name__ == "__main__":

@@ -46,13 +46,15 @@ class LabCase(unittest.TestCase):
         return space.wait_for(what, condition, seconds)
 
     def wait_hops(self, prefix, *expected, seconds=20):
-        """The router's kernel has a route to the prefix over exactly these next hops."""
-        host = self.router.host
+        """The router has a route to the prefix over exactly these next hops."""
         try:
-            self.wait(prefix, lambda: host.next_hops(prefix) == sorted(expected), seconds)
+            self.wait(prefix, lambda: self.hops(prefix) == sorted(expected), seconds)
         except space.Failure:
-            self.fail(f"the router's kernel has {prefix} via {host.next_hops(prefix) or 'nothing'}, "
-                      f"not via {sorted(expected) or 'nothing'}")
+            self.fail(f"the router has {prefix} via {self.hops(prefix) or 'nothing'}, not via {sorted(expected) or 'nothing'}")
+
+    def hops(self, prefix):
+        """Where the router's kernel sends what is for the prefix."""
+        return self.router.host.next_hops(prefix)
 
 
 def main(package, modules):

@@ -23,10 +23,12 @@
 #include "cluster/recorder.hpp"
 #include "cluster/rights.hpp"
 #include "cluster/webhooks.hpp"
+#include "io/heap.hpp"
 #include "io/http_server.hpp"
 #include "io/wall_clock.hpp"
 #include "kube/election_driver.hpp"
 #include "kube/events.hpp"
+#include "local/public_pages.hpp"
 #include "plan/engine.hpp"
 
 namespace porter::app {
@@ -100,6 +102,7 @@ class Term {
     tasks_.spawn(migration_.follow());
     source_.start();
   }
+  void on_went_back(std::function<void()> call) { source_.on_went_back(std::move(call)); }
   io::Task<> stop() {
     co_await tasks_.stop();
     co_await source_.stop();
@@ -156,6 +159,10 @@ class Term {
       const auto found = map.find(name);
       return found == map.end() ? std::string{} : found->second.meta.uid;
     };
+    if (const auto found = view.problems.find(key); found != view.problems.end()) {
+      const std::optional<model::Meta>& refused = found->second.meta;
+      if (refused) return refused->uid;
+    }
     switch (key.kind) {
       case Kind::Service: return uid(view.services, key.name);
       case Kind::Eip: return uid(view.eips, key.name.name);
@@ -216,13 +223,16 @@ class Controller {
                    .trouble = {}}},
         rights_{executor, client, options.cluster.ns,
                 cluster::rights_of(cluster::delivered_roles(), "porter-controller")},
-        http_{executor, tasks_,
-              [this](const io::HttpRequest& request) { return answer(request); }} {
+        http_{executor, tasks_, [this](const io::HttpRequest& request) { return answer(request); }},
+        public_{executor_, tasks_,
+                [this](const io::HttpRequest& request) { return answer(request); }} {
     if (!options.webhook_listen.empty())
       webhooks_.emplace(executor, client, webhook_options(options));
   }
 
   [[nodiscard]] Result<void> open() {
+    if (Result<void> listening = public_.open(options_.metrics_listen); !listening)
+      return listening;
     if (options_.listen.empty()) return {};
     const auto endpoint = loopback_endpoint(options_.listen);
     if (!endpoint) return Failure<>{endpoint.error()};
@@ -235,6 +245,7 @@ class Controller {
     if (webhooks_) webhooks_->start();
     tasks_.spawn(rule());
     tasks_.spawn(rights_.follow());
+    tasks_.spawn(io::give_back_memory(executor_));
     election_.start();
     const auto [error, number] = co_await signals.async_wait(io::kAwait);
     log::info("porter", "stopping", {{"signal", number}});
@@ -263,8 +274,14 @@ class Controller {
         [[maybe_unused]] const auto woken = co_await turn_.async_wait(io::kAwait);
       }
       term_.emplace(executor_, client_, options_, election_, assign_failures_);
+      // Half of what a restored storage holds is no basis for a decision: all of it is read first.
+      is_over_ = false;
+      term_->on_went_back([this] {
+        is_over_ = true;
+        turn_.cancel();
+      });
       term_->start();
-      while (leading_ && !ending_) {
+      while (leading_ && !ending_ && !is_over_) {
         turn_.expires_at(TimePoint::max());
         [[maybe_unused]] const auto woken = co_await turn_.async_wait(io::kAwait);
       }
@@ -309,7 +326,9 @@ class Controller {
         .unix_started = unix_started_,
         .leads = term_.has_value(),
         .assign_failures = assign_failures_,
-        .traffic = term_ ? term_->traffic() : traffic_of(client_, nullptr, nullptr)};
+        .traffic = term_ ? term_->traffic() : traffic_of(client_, nullptr, nullptr),
+        .webhooks =
+            webhooks_ ? std::optional{webhook_traffic(webhooks_->counters())} : std::nullopt};
     return {.status = 200,
             .content_type = "text/plain; version=0.0.4; charset=utf-8",
             .body = local::metrics_text(sources)};
@@ -341,11 +360,13 @@ class Controller {
   asio::steady_timer over_;  // a term is
   bool leading_ = false;
   bool ending_ = false;
+  bool is_over_ = false;  // what the term knows
   kube::ElectionDriver election_;
   std::optional<Term> term_;
   cluster::Rights rights_;
   std::optional<cluster::Webhooks> webhooks_;
   io::HttpServer http_;
+  local::PublicPages public_;
   std::int64_t unix_started_ = io::unix_now();
   std::map<std::string, std::uint64_t> assign_failures_;  // by reason
 };

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "io/heap.hpp"
 #include "io/wall_clock.hpp"
 
 namespace porter::app {
@@ -83,13 +84,15 @@ NodeProcess::NodeProcess(asio::any_io_executor executor, plan::Identity identity
            counters_,
            options.metrics_per_service ? local::PerService::Yes : local::PerService::No,
            io::unix_now()},
-      http_{executor_, tasks_, [this](const io::HttpRequest& request) { return answer(request); }} {
-}
+      http_{executor_, tasks_, [this](const io::HttpRequest& request) { return answer(request); }},
+      public_{executor_, tasks_,
+              [this](const io::HttpRequest& request) { return answer(request); }} {}
 
-Result<void> NodeProcess::open(const std::string& socket, const std::string& listen) {
-  if (Result<void> listening = http_.listen_unix(socket); !listening) return listening;
-  if (listen.empty()) return {};
-  const Result<asio::ip::tcp::endpoint> endpoint = loopback_endpoint(listen);
+Result<void> NodeProcess::open(const Places& places) {
+  if (Result<void> listening = http_.listen_unix(places.socket); !listening) return listening;
+  if (Result<void> listening = public_.open(places.metrics_listen); !listening) return listening;
+  if (places.listen.empty()) return {};
+  const Result<asio::ip::tcp::endpoint> endpoint = loopback_endpoint(places.listen);
   if (!endpoint) return Failure<>{endpoint.error()};
   const Result<std::uint16_t> port = http_.listen_tcp(*endpoint);
   if (!port) return Failure<>{port.error()};
@@ -101,12 +104,13 @@ void NodeProcess::start() {
   tasks_.spawn(keep_time());
   tasks_.spawn(watch_the_wire());
   tasks_.spawn(watch_the_loop());
+  tasks_.spawn(io::give_back_memory(executor_));
 }
 
 io::Task<> NodeProcess::stop(speaker::BgpRunner::Farewell farewell) {
+  co_await tasks_.stop();  // nothing is planned any more: what is taken away stays away
   co_await speaker_.stop(farewell);
   unreachable_.release_all();
-  co_await tasks_.stop();
 }
 
 void NodeProcess::take(plan::Fact fact) {

@@ -11,6 +11,7 @@
 #include "io/log.hpp"
 #include "io/worker.hpp"
 #include "local/api.hpp"
+#include "local/public_pages.hpp"
 #include "speaker/bgp_runner.hpp"
 #include "speaker/unreachable_routes.hpp"
 
@@ -48,8 +49,12 @@ class NodeProcess {
   NodeProcess& operator=(const NodeProcess&) = delete;
   ~NodeProcess() = default;
 
-  // Listening sockets of the local API; `listen`: "127.0.0.1:7471", or empty.
-  [[nodiscard]] Result<void> open(const std::string& socket, const std::string& listen);
+  struct Places {
+    std::string socket;          // of the local API
+    std::string listen;          // the same on loopback TCP: "127.0.0.1:7471", or empty
+    std::string metrics_listen;  // metrics and health alone: ":7472", or empty
+  };
+  [[nodiscard]] Result<void> open(const Places& places);
   void start();
   io::Task<> stop(speaker::BgpRunner::Farewell farewell);
 
@@ -85,6 +90,7 @@ class NodeProcess {
   std::optional<local::LastChange> last_change_;
   local::Api api_;
   io::HttpServer http_;
+  local::PublicPages public_;
 
   std::optional<TimePoint> first_fact_;          // of those not planned yet
   std::optional<local::LastChange> on_its_way_;  // planned, and not all with the kernel yet

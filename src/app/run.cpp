@@ -72,8 +72,10 @@ Result<void> Run::open() {
   if (!kept) return Failure<>{std::move(kept.error())};
   for (plan::Fact& fact : *kept)
     node_.take(std::move(fact));
-  return node_.open(options_.socket.empty() ? options_.state + "/porter.sock" : options_.socket,
-                    options_.listen);
+  return node_.open(
+      {.socket = options_.socket.empty() ? options_.state + "/porter.sock" : options_.socket,
+       .listen = options_.listen,
+       .metrics_listen = options_.metrics_listen});
 }
 
 io::Task<> Run::serve(asio::signal_set& signals) {

@@ -97,8 +97,10 @@ class Speaker {
         tell_{executor, Clock::now() + kTellAtMost} {}
 
   [[nodiscard]] Result<void> open() {
-    return node_.open(options_.socket.empty() ? options_.state + "/porter.sock" : options_.socket,
-                      options_.listen);
+    return node_.open(
+        {.socket = options_.socket.empty() ? options_.state + "/porter.sock" : options_.socket,
+         .listen = options_.listen,
+         .metrics_listen = options_.metrics_listen});
   }
 
   io::Task<> serve(asio::signal_set& signals) {
@@ -180,11 +182,12 @@ class Speaker {
       if (Clock::now() < tell_.expiry()) continue;
       told_at_ = Clock::now();
       tell_.expires_at(told_at_ + kTellAtLeast);
-      const auto& nodes = node_.engine().view().nodes;
+      const plan::View& view = node_.engine().view();
+      const auto& nodes = view.nodes;
       const auto node = nodes.find(options_.node);
       const std::string uid = node == nodes.end() ? std::string{} : node->second.meta.uid;
       node_state_.tell(
-          cluster::node_state(options_.node, PORTER_VERSION, node_.speaker().peers(),
+          cluster::node_state(view, PORTER_VERSION, node_.speaker().peers(),
                               node_.engine().announcer().peers(), told_at_, io::unix_now()),
           uid);
     }
@@ -226,6 +229,24 @@ class Speaker {
   std::size_t replayed_ = 0;  // sessions
 };
 
+// What OpenELB's speaker would do now, and what this one does.
+void explain_flags_of_openelb(const cli::SpeakerOptions& options) {
+  if (options.enable_layer2.value_or(false)) {
+    log::warn("speaker",
+              "--enable-layer2 changes nothing: Eips of protocol layer2 are not announced by this "
+              "release");
+  } else if (options.enable_layer2) {
+    log::info("speaker", "--enable-layer2=false changes nothing: announced is by BGP only");
+  }
+  if (options.enable_keepalived_vip.value_or(false)) {
+    log::warn("speaker",
+              "--enable-keepalived-vip changes nothing: there is no keepalived, and an Eip of "
+              "protocol vip is read as layer2");
+  } else if (options.enable_keepalived_vip) {
+    log::info("speaker", "--enable-keepalived-vip=false changes nothing: there is no keepalived");
+  }
+}
+
 }  // namespace
 
 int run_speaker(const cli::SpeakerOptions& options) {
@@ -250,6 +271,7 @@ int run_speaker(const cli::SpeakerOptions& options) {
              {"node", options.node},
              {"cluster", (*client)->access().origin},
              {"state", options.state}});
+  explain_flags_of_openelb(options);
   io::run(context, porter.serve(signals));
   return cli::kGood;
 }

@@ -31,4 +31,12 @@ local::Traffic traffic_of(const kube::Client& client, const kube::Writer* writer
   return traffic;
 }
 
+local::WebhookTraffic webhook_traffic(const kube::WebhookCounters& counted) {
+  return {.connections = counted.connections,
+          .refused = counted.refused,
+          .handshakes_failed = counted.handshakes_failed,
+          .requests = counted.requests,
+          .bad_requests = counted.bad_requests};
+}
+
 }  // namespace porter::app

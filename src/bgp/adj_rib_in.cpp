@@ -77,6 +77,15 @@ bool AdjRibIn::is_loop(const Attributes& attributes) const {
              attributes.cluster_list.end();
 }
 
+// RFC 9234 §5, ingress: what may go to customers only came from a customer, or from a peer that had
+// it from another one.
+bool AdjRibIn::is_leak(const Attributes& attributes) const {
+  if (!config_.role || !attributes.only_to_customer) return false;
+  const bool from_below = config_.role == Role::Provider || config_.role == Role::RouteServer;
+  return from_below ||
+         (config_.role == Role::Peer && attributes.only_to_customer != config_.remote_as);
+}
+
 // RFC 4271 §5.1.3, §6.3: the address of a host, and of another one than this.
 bool AdjRibIn::is_usable_next_hop(const Address& address) const {
   if (address.is_multicast() || address.is_loopback() || is_v4_mapped(address)) return false;
@@ -89,7 +98,7 @@ bool AdjRibIn::is_usable_next_hop(const Address& address) const {
 }
 
 bool AdjRibIn::usable(const Attributes& attributes) const {
-  if (is_loop(attributes) || !attributes.next_hop) return false;
+  if (is_loop(attributes) || is_leak(attributes) || !attributes.next_hop) return false;
   // Some write :: where they have no global address beside the link-local one (RFC 2545 §3).
   const bool has_link_local_only =
       attributes.next_hop->is_unspecified() && attributes.link_local_next_hop.has_value();
@@ -172,19 +181,30 @@ bool AdjRibIn::apply(const Update& update) {
   return (passed || mp_passed) && config_.when_full == WhenFull::Cease;
 }
 
-void AdjRibIn::mark_stale(Family family) {
-  drop_stale(family);
+void AdjRibIn::mark_stale(Family family, Earlier earlier) {
+  if (earlier == Earlier::Drop) drop_stale(family);
   for (auto& [key, route] : table(family).routes)
     route.stale = true;
 }
 
-void AdjRibIn::drop_stale(Family family) {
-  Table& routes = table(family);
-  for (auto route = routes.routes.begin(); route != routes.routes.end();) {
+template <class Condition>
+void AdjRibIn::erase_if(Table& table, const Condition& condition) {
+  for (auto route = table.routes.begin(); route != table.routes.end();) {
     const auto next = std::next(route);
-    if (route->second.stale) erase(routes, route);
+    if (condition(route->second)) erase(table, route);
     route = next;
   }
+}
+
+void AdjRibIn::drop_stale(Family family) {
+  erase_if(table(family), [](const Route& route) { return route.stale; });
+}
+
+void AdjRibIn::drop_stale_with(Family family, std::uint32_t community) {
+  erase_if(table(family), [community](const Route& route) {
+    const auto& communities = route.set->first.communities;
+    return route.stale && std::ranges::find(communities, community) != communities.end();
+  });
 }
 
 void AdjRibIn::clear() {

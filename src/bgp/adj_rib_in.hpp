@@ -23,6 +23,8 @@ class AdjRibIn {
     std::vector<Address> own_addresses;  // a route via ourselves is not usable
     // An ORIGINATOR_ID or CLUSTER_LIST with it is a loop (RFC 4456 §8); zero: not checked.
     RouterId own_id{};
+    Asn remote_as{};
+    std::optional<Role> role{};  // ours, towards an external peer: decides what is a route leak
     friend bool operator==(const Config&, const Config&) = default;
   };
   // Attribute sets are shared by their routes; together they take no more than this. A route whose
@@ -44,9 +46,12 @@ class AdjRibIn {
   // passed.
   [[nodiscard]] bool apply(const Update& update);
 
-  // Routes already stale go: RFC 4724 §4.2 does not let them live through a second restart.
-  void mark_stale(Family family);
+  // Of routes already stale: RFC 4724 §4.2 does not let them live through a second restart, RFC
+  // 9494 §4.2 does.
+  enum class Earlier : std::uint8_t { Drop, Keep };
+  void mark_stale(Family family, Earlier earlier);
   void drop_stale(Family family);
+  void drop_stale_with(Family family, std::uint32_t community);
   void clear();
   void clear(Family family);
 
@@ -68,7 +73,7 @@ class AdjRibIn {
   struct Shared {
     std::uint32_t routes = 0;  // that use it
     std::size_t octets = 0;    // of memory
-    bool usable = false;       // no loop, a next hop to send to
+    bool usable = false;       // no loop, no leak, a next hop to send to
   };
   using Sets = std::map<Attributes, Shared>;
   struct Route {
@@ -87,9 +92,12 @@ class AdjRibIn {
   [[nodiscard]] const Table& table(Family family) const { return family == Family::V4 ? v4_ : v6_; }
   [[nodiscard]] bool usable(const Attributes& attributes) const;
   [[nodiscard]] bool is_loop(const Attributes& attributes) const;
+  [[nodiscard]] bool is_leak(const Attributes& attributes) const;
   [[nodiscard]] bool is_usable_next_hop(const Address& address) const;
   [[nodiscard]] bool announce(const std::vector<Nlri>& routes, const Attributes& attributes);
   void withdraw(const Nlri& nlri);
+  template <class Condition>
+  void erase_if(Table& table, const Condition& condition);
   void erase(Table& table, std::map<Key, Route>::iterator route);
   void release(Sets::iterator set);
   void rejudge(Table& table);

@@ -256,7 +256,7 @@ TEST(AdjRibIn, DropsWhatIsStillStaleAtTheEnd) {
   AdjRibIn routes{config()};
   EXPECT_TRUE(goes_on(
       routes, announcing({nlri("10.1.0.0/16"), nlri("10.2.0.0/16"), nlri("2001:db8::/32")})));
-  routes.mark_stale(Family::V4);
+  routes.mark_stale(Family::V4, AdjRibIn::Earlier::Drop);
   EXPECT_TRUE(routes.entries(1).at(0).stale);
   EXPECT_EQ(routes.accepted(Family::V4), 2U);
   EXPECT_TRUE(goes_on(routes, announcing({nlri("10.1.0.0/16")})));
@@ -269,11 +269,37 @@ TEST(AdjRibIn, DropsWhatIsStillStaleAtTheEnd) {
 TEST(AdjRibIn, DoesNotKeepAStaleRouteThroughASecondRestart) {
   AdjRibIn routes{config()};
   EXPECT_TRUE(goes_on(routes, announcing({nlri("10.1.0.0/16"), nlri("10.2.0.0/16")})));
-  routes.mark_stale(Family::V4);
+  routes.mark_stale(Family::V4, AdjRibIn::Earlier::Drop);
   EXPECT_TRUE(goes_on(routes, announcing({nlri("10.1.0.0/16")})));
-  routes.mark_stale(Family::V4);
+  routes.mark_stale(Family::V4, AdjRibIn::Earlier::Drop);
   EXPECT_TRUE(routes.holds(prefix("10.1.0.0/16")));
   EXPECT_FALSE(routes.holds(prefix("10.2.0.0/16")));
+}
+
+// ----- roles (RFC 9234 §5)
+
+TEST(AdjRibIn, DoesNotTakeALeak) {
+  AdjRibIn::Config ours = config();
+  ours.remote_as = Asn{65001};
+  AdjRibIn routes{ours};
+  Attributes marked = attributes();
+  marked.only_to_customer = Asn{65001};
+  Attributes passed_on = attributes();
+  passed_on.only_to_customer = Asn{65009};
+  EXPECT_TRUE(goes_on(routes, announcing({nlri("10.1.0.0/16")})));
+  EXPECT_TRUE(goes_on(routes, announcing({nlri("10.2.0.0/16")}, marked)));
+  EXPECT_TRUE(goes_on(routes, announcing({nlri("10.3.0.0/16")}, passed_on)));
+  const auto accepted_as = [&](std::optional<Role> role) {
+    ours.role = role;
+    routes.configure(ours);
+    return routes.accepted(Family::V4);
+  };
+  EXPECT_EQ(accepted_as(std::nullopt), 3U);
+  EXPECT_EQ(accepted_as(Role::Customer), 3U);
+  EXPECT_EQ(accepted_as(Role::RouteServerClient), 3U);
+  EXPECT_EQ(accepted_as(Role::Peer), 2U);
+  EXPECT_EQ(accepted_as(Role::Provider), 1U);
+  EXPECT_EQ(accepted_as(Role::RouteServer), 1U);
 }
 
 TEST(AdjRibIn, ClearsOneFamilyAndLeavesTheOther) {
@@ -370,7 +396,7 @@ void step(AdjRibIn& routes, Model& model, std::uint32_t most) {
   const auto is_stale = [&](const ModelRoute& route) { return in_family(route) && route.stale; };
   switch (*rc::gen::inRange(0, 8)) {
     case 0:
-      routes.mark_stale(family);
+      routes.mark_stale(family, AdjRibIn::Earlier::Drop);
       std::erase_if(model, is_stale);
       for (ModelRoute& route : model)
         route.stale = route.stale || in_family(route);

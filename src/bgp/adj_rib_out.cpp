@@ -2,7 +2,7 @@
 #include "bgp/adj_rib_out.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <set>
 
 namespace porter::bgp {
 namespace {
@@ -12,6 +12,12 @@ std::size_t message_end(Bytes octets, std::size_t begin) {
   constexpr std::size_t kMarker = 16;
   const std::size_t high = octets[begin + kMarker];
   return begin + (high << 8U) + octets[begin + kMarker + 1];
+}
+
+// Of the paths of a prefix some are for other peers, and in Self mode only our own is told.
+bool may_be_told(const Path& path, const Encoding& encoding) {
+  return !path.withheld && (path.audience == 0 || path.audience == encoding.audience) &&
+         (path.own || encoding.mode == Encoding::Mode::Nodes);
 }
 
 }  // namespace
@@ -37,18 +43,22 @@ void AdjRibOut::withdraw_left_over() {
   begun_.clear();
   queued_ = 0;
   UpdatePacker packer{rib, encoding};
-  std::optional<Prefix> last;
-  for (const Nlri& nlri : *told_before_) {
-    const Family family = nlri.prefix.family();
-    if (!encoding.families.has(family)) continue;
-    const bool add_path = encoding.add_path.has(family);
-    if (!add_path && last == nlri.prefix) continue;  // one NLRI says it for every path
-    last = nlri.prefix;
-    const std::vector<Exported> told = exported(rib, encoding, nlri.prefix);
-    const bool still_told = std::any_of(told.begin(), told.end(), [&](const Exported& path) {
-      return !add_path || path.id == nlri.id;
-    });
-    if (!still_told) packer.withdraw(nlri.prefix, nlri.id);
+  const auto was_told = [&](const Path& path) { return may_be_told(path, encoding); };
+  for (const auto& [prefix, paths] : *told_before_) {
+    if (!encoding.families.has(prefix.family())) continue;
+    const std::vector<Exported> told = exported(rib, encoding, prefix);
+    if (!encoding.add_path.has(prefix.family())) {  // one NLRI says it for every path
+      if (told.empty() && std::ranges::any_of(paths, was_told)) packer.withdraw(prefix, 0);
+      continue;
+    }
+    std::set<PathId> gone;
+    for (const Path& path : paths) {
+      if (was_told(path)) gone.insert(path.id);
+    }
+    for (const Exported& path : told)
+      gone.erase(path.id);
+    for (const PathId id : gone)
+      packer.withdraw(prefix, id);
   }
   Chunk chunk = packer.finish();
   if (chunk.octets.empty()) return;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "bgp/path_list.hpp"
 #include "bgp/subscription.hpp"
 
 namespace porter::bgp {
@@ -18,11 +19,8 @@ class AdjRibOut final : public RouteSource {
 
   // What an earlier run of ours told the peer: where the table does not have it any more, it is
   // withdrawn outright, ahead of the table. End-of-RIB says as much (RFC 4724 §4.2), but FRR 8.4
-  // then takes only one stale path of each prefix out. In order of prefix; forgotten once the peer
-  // has taken it.
-  void told_before(std::shared_ptr<const std::vector<Nlri>> routes) {
-    told_before_ = std::move(routes);
-  }
+  // then takes only one stale path of each prefix out. Forgotten once the peer has taken it.
+  void told_before(std::shared_ptr<const RouteTable> routes) { told_before_ = std::move(routes); }
 
   void opened(const Encoding& encoding) override;
   void moved(const Encoding& encoding) override;
@@ -40,7 +38,7 @@ class AdjRibOut final : public RouteSource {
   void withdraw_left_over();
 
   UpdateGroups& groups_;
-  std::shared_ptr<const std::vector<Nlri>> told_before_;
+  std::shared_ptr<const RouteTable> told_before_;
   std::uint64_t left_over_at_ = 0;  // version of the Rib that told_before_ was compared with
   bool pulled_before_ = false;      // since opened()
   Encoding encoding_;               // while open

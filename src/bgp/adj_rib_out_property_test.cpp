@@ -33,7 +33,8 @@ std::vector<Path> arbitrary_paths(Family family) {
   for (const int node : nodes) {
     Path path;
     path.id = static_cast<PathId>(node);
-    path.next_hop = node_address(family, node);
+    // Node 8 has no IPv4 address.
+    path.next_hop = node_address(node == 8 ? Family::V6 : family, node);
     path.own = node == 1;
     path.own_address = path.own && *rc::gen::arbitrary<bool>();
     if (*rc::gen::arbitrary<bool>())
@@ -45,7 +46,7 @@ std::vector<Path> arbitrary_paths(Family family) {
 }
 
 std::vector<Encoding> encodings() {
-  std::vector<Encoding> all(6);
+  std::vector<Encoding> all(7);
   for (Encoding& encoding : all) {
     encoding.local_as = Asn{65000};
     encoding.families = {.v4 = true, .v6 = true};
@@ -67,6 +68,10 @@ std::vector<Encoding> encodings() {
   all[4].shared_v6 = Prefix{node_address(Family::V6, 0), 126};
   all[5] = all[1];
   all[5].message_size = kMaxExtendedMessage;
+  all[6] = all[1];
+  all[6].send_max_v4 = 64;
+  all[6].extended_next_hop = true;
+  all[6].only_to_customer = true;
   return all;
 }
 

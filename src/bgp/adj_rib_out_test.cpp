@@ -299,13 +299,44 @@ TEST_F(AdjRibOutTest, WhatAnEarlierRunToldIsWithdrawnAlsoIfItLeavesBeforeTheFirs
   rib.set(host(0), {});
   Neighbour peer{groups};
   peer.receiver = last_run.receiver;
-  peer.out.told_before(std::make_shared<const std::vector<Nlri>>(std::vector<Nlri>{
-      {.id = 1, .prefix = host(0)}, {.id = 1, .prefix = host(1)}, {.id = 1, .prefix = host(2)}}));
+  const PathList paths{via(1)};
+  peer.out.told_before(std::make_shared<const RouteTable>(
+      RouteTable{{host(0), paths}, {host(1), paths}, {host(2), paths}}));
   peer.out.opened(encoding());
   rib.set(host(1), {});
   peer.read();
   expect_told(peer);
   EXPECT_EQ(peer.receiver.table().size(), 1U);
+}
+
+// 200 nodes times 5,000 prefixes would be a million withdrawals of what the peer never had.
+TEST_F(AdjRibOutTest, WhatTheEarlierRunKnewAndDidNotTellIsNotWithdrawn) {
+  Encoding like = encoding();
+  like.mode = Encoding::Mode::Self;
+  like.add_path = {.v4 = true};
+  const auto last_run = [](bool has_own) {
+    Path own = via(1)[0];
+    own.own = has_own;
+    Path elsewhere = via(2)[0];
+    Path for_another = own;
+    for_another.id = 3;
+    for_another.audience = 77;
+    return std::make_shared<const RouteTable>(RouteTable{{host(0), {own, elsewhere, for_another}}});
+  };
+  for (const bool add_path : {true, false}) {
+    like.add_path = {.v4 = add_path};
+    Neighbour without{groups, like};
+    without.out.told_before(last_run(false));
+    without.out.opened(like);
+    without.read();
+    EXPECT_EQ(without.receiver.withdrawals(), 0U);
+
+    Neighbour with{groups, like};
+    with.out.told_before(last_run(true));
+    with.out.opened(like);
+    with.read();
+    EXPECT_EQ(with.receiver.withdrawals(), 1U);
+  }
 }
 
 TEST_F(AdjRibOutTest, AClosedPeerHasNothingPending) {

@@ -180,6 +180,12 @@ Checked decode_ipv6_extended_communities(const RawAttribute& attribute, Decoding
   return std::nullopt;
 }
 
+Checked decode_only_to_customer(const RawAttribute& attribute, Decoding& into) {
+  if (attribute.value.size() != 4) return wrong_length(attribute.value.size(), "4");
+  into.update.attributes.only_to_customer = Asn{word(attribute.value)};
+  return std::nullopt;
+}
+
 Checked decode_large_communities(const RawAttribute& attribute, Decoding& into) {
   if (!is_list_of(attribute.value, 12)) {
     return wrong_length(attribute.value.size(), "a multiple of 12");
@@ -200,10 +206,10 @@ constexpr std::uint8_t kNonTransitive = kOptional;
 
 // RFC 7606 §7 where no other is named. The MP_* attributes hold NLRI, without which no route can be
 // withdrawn: they alone reset the session (§5.3, §7.11).
-constexpr std::array<AttributeRow, 17> kRows = [] {
+constexpr std::array<AttributeRow, 18> kRows = [] {
   using enum AttributeRow::From;
   using enum Verdict;
-  return std::array<AttributeRow, 17>{{
+  return std::array<AttributeRow, 18>{{
       {type_code::kOrigin, "ORIGIN", kWellKnown, Anybody, TreatAsWithdraw, decode_origin},
       {type_code::kAsPath, "AS_PATH", kWellKnown, Anybody, TreatAsWithdraw,
        decode_as_path_attribute},
@@ -236,6 +242,9 @@ constexpr std::array<AttributeRow, 17> kRows = [] {
       // RFC 8092 §6.
       {type_code::kLargeCommunities, "LARGE COMMUNITIES", kOptionalTransitive, Anybody,
        TreatAsWithdraw, decode_large_communities},
+      // RFC 9234 §5.
+      {type_code::kOnlyToCustomer, "ONLY_TO_CUSTOMER", kOptionalTransitive, Anybody,
+       TreatAsWithdraw, decode_only_to_customer},
   }};
 }();
 

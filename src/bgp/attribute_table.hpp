@@ -32,6 +32,7 @@ inline constexpr std::uint8_t kAs4Path = 17;
 inline constexpr std::uint8_t kAs4Aggregator = 18;
 inline constexpr std::uint8_t kIpv6ExtendedCommunities = 25;
 inline constexpr std::uint8_t kLargeCommunities = 32;
+inline constexpr std::uint8_t kOnlyToCustomer = 35;
 }  // namespace type_code
 
 // Subcodes of the UPDATE Message Error (RFC 4271 §6.3).

@@ -85,7 +85,8 @@ Connection::Outcome Connection::opened(Bytes body, Jitter& jitter, TimePoint now
   context_ = {.kind = negotiated_.kind,
               .as_width = negotiated_.as_width,
               .families = negotiated_.families,
-              .add_path_receive = negotiated_.add_path_receive};
+              .add_path_receive = negotiated_.add_path_receive,
+              .extended_next_hop = negotiated_.extended_next_hop};
   state_ = State::OpenConfirm;
   restart_hold(now);
   send_keepalive(jitter, now);

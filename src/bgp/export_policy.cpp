@@ -106,19 +106,26 @@ void ExportPolicy::gather(const Rib& rib, Family family, PathSet set) {
   gathered_ = {family, set};
 }
 
+// Of an interface without an IPv4 address the IPv6 one does, where the peer takes it.
+std::optional<Address> ExportPolicy::self(Family family) const {
+  if (family == Family::V6) return encoding_.self_v6;
+  return encoding_.self_v4 || !encoding_.extended_next_hop ? encoding_.self_v4 : encoding_.self_v6;
+}
+
 std::optional<Exported> ExportPolicy::told(const Rib& rib, Family family,
                                            const StoredPath& path) const {
-  const bool v4 = family == Family::V4;
   if (encoding_.mode == Encoding::Mode::Self && !path.own) return std::nullopt;
   if (largest_overhead(rib.attributes(path.attributes)) > message_size(encoding_))
     return std::nullopt;
 
-  const std::optional<Address>& self = v4 ? encoding_.self_v4 : encoding_.self_v6;
-  const std::optional<Address> next_hop = path.own && path.own_address ? self : path.next_hop;
-  if (!next_hop || next_hop->family() != family || next_hop == encoding_.exclude)
-    return std::nullopt;
+  const std::optional<Address> next_hop =
+      path.own && path.own_address ? self(family) : path.next_hop;
+  if (!next_hop || next_hop == encoding_.exclude) return std::nullopt;
+  const bool may_be_v6 = family == Family::V6 || encoding_.extended_next_hop;
+  if (next_hop->is_v6() ? !may_be_v6 : family == Family::V6) return std::nullopt;
 
-  const std::optional<Prefix>& shared = v4 ? encoding_.shared_v4 : encoding_.shared_v6;
+  const std::optional<Prefix>& shared =
+      next_hop->is_v4() ? encoding_.shared_v4 : encoding_.shared_v6;
   if (encoding_.mode == Encoding::Mode::Nodes && shared && !shared->contains(*next_hop))
     return std::nullopt;
   return Exported{.id = encoding_.add_path.has(family) ? path.id : 0,
@@ -145,6 +152,7 @@ Attributes attributes_of(const Encoding& encoding, const PathAttributes& path,
   attributes.large_communities = path.large_communities;
   if (path.weight > 0)
     attributes.extended_communities.push_back(link_bandwidth(encoding, path.weight));
+  if (encoding.only_to_customer) attributes.only_to_customer = encoding.local_as;
   if (internal) attributes.local_pref = path.local_pref;
   if (encoding.graceful_shutdown) {
     if (internal) attributes.local_pref = 0;

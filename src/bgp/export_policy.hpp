@@ -39,6 +39,7 @@ class ExportPolicy {
   void gather(const Rib& rib, Family family, PathSet set);
   [[nodiscard]] std::optional<Exported> told(const Rib& rib, Family family,
                                              const StoredPath& path) const;
+  [[nodiscard]] std::optional<Address> self(Family family) const;
 
   Encoding encoding_;
   std::vector<Candidate> candidates_;  // of what was gathered last: neighbours tend to be alike

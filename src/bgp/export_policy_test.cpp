@@ -209,6 +209,37 @@ TEST(AttributesOf, GracefulShutdownAddsItsCommunityOnceAndZeroesLocalPref) {
   EXPECT_FALSE(attributes_of(encoding, path, kSelf).local_pref);
 }
 
+TEST_F(ExportPolicyTest, AnIpv6NextHopForIpv4IsToldOnlyToWhomTakesIt) {  // RFC 8950 §4
+  const std::vector<Path> paths{via(1, "192.0.2.1"), via(2, "2001:db8::2")};
+  EXPECT_EQ(ids(paths), std::vector<PathId>{1});
+  encoding.extended_next_hop = true;
+  EXPECT_EQ(ids(paths), (std::vector<PathId>{1, 2}));
+  encoding.shared_v6 = Prefix::parse("2001:db8:1::/64").value();
+  EXPECT_EQ(ids(paths), std::vector<PathId>{1});
+  EXPECT_TRUE(told({via(1, "192.0.2.1")}, kV6).empty());
+}
+
+TEST_F(ExportPolicyTest, WithoutAnIpv4AddressOfItsOwnTheSessionTellsTheIpv6One) {
+  Path own = via(1, "0.0.0.0");
+  own.own = own.own_address = true;
+  encoding.mode = Encoding::Mode::Self;
+  encoding.self_v6 = Address::parse("fe80::1").value();
+  EXPECT_TRUE(told({own}).empty());
+  encoding.extended_next_hop = true;
+  ASSERT_EQ(told({own}).size(), 1U);
+  EXPECT_EQ(told({own}).front().next_hop, *encoding.self_v6);
+  encoding.self_v4 = kSelf;
+  EXPECT_EQ(told({own}).front().next_hop, kSelf);
+}
+
+TEST(ExportPolicy, WhomWeAreProviderOfMayPassRoutesOnToCustomersAlone) {  // RFC 9234 §5
+  Encoding encoding;
+  encoding.local_as = Asn{65'000};
+  EXPECT_FALSE(attributes_of(encoding, {}, kSelf).only_to_customer);
+  encoding.only_to_customer = true;
+  EXPECT_EQ(attributes_of(encoding, {}, kSelf).only_to_customer, Asn{65'000});
+}
+
 TEST(ExportPolicy, TheWeightIsALinkBandwidthOfSoManyMegabits) {
   PathAttributes path;
   path.weight = 2;

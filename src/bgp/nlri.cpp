@@ -65,9 +65,10 @@ Checked decode_mp_reach(const RawAttribute& attribute, Decoding& into) {
     into.reaches = true;
     return std::nullopt;
   }
-  // 4 or 16; 32 with the link-local address of RFC 2545 §3. RFC 8950 was not negotiated.
-  const bool is_expected =
-      *family == Family::V4 ? next_hop_length == 4 : next_hop_length == 16 || next_hop_length == 32;
+  // 4 or 16; 32 with the link-local address of RFC 2545 §3.
+  const bool is_v6 = next_hop_length == 16 || next_hop_length == 32;
+  const bool may_be_v6 = *family == Family::V6 || into.context.extended_next_hop;
+  const bool is_expected = (*family == Family::V4 && next_hop_length == 4) || (is_v6 && may_be_v6);
   if (!is_expected) return incorrect(fmt::format("next hop of {} octets", next_hop_length));
   const Bytes next_hop = in.take_bytes(next_hop_length);
   [[maybe_unused]] const auto reserved = in.take<std::uint8_t>();  // RFC 4760 §3: ignored
@@ -76,7 +77,8 @@ Checked decode_mp_reach(const RawAttribute& attribute, Decoding& into) {
   if (!decode_nlri(nlri, *family, ids_of(into.context, *family), into.update.mp_announced)) {
     return incorrect("malformed NLRI");
   }
-  into.mp_next_hop = address_of(*family, next_hop.first(*family == Family::V4 ? 4 : 16));
+  into.mp_next_hop =
+      is_v6 ? address_of(Family::V6, next_hop.first(16)) : address_of(Family::V4, next_hop);
   if (next_hop_length == 32) into.mp_link_local = address_of(Family::V6, next_hop.subspan(16));
   into.reaches = into.reaches || !nlri.empty();
   return std::nullopt;

@@ -13,6 +13,7 @@ constexpr std::uint8_t kBadPeerAs = 2;
 constexpr std::uint8_t kBadIdentifier = 3;
 constexpr std::uint8_t kUnacceptableHoldTime = 6;
 constexpr std::uint8_t kUnsupportedCapability = 7;
+constexpr std::uint8_t kRoleMismatch = 11;  // RFC 9234 §4.2
 
 constexpr std::uint8_t kMultiprotocolCode = 1;
 constexpr std::uint16_t kMaxRestartTime = 4095;  // 12 bits
@@ -86,6 +87,35 @@ void negotiate_restart(const OpenConfig& ours, const Open& theirs, Negotiated& o
   }
 }
 
+// RFC 9494 §4.1: means nothing without the other capability.
+void negotiate_long_lived(const OpenConfig& ours, const Open& theirs, Negotiated& out) {
+  if (!out.restart || !ours.long_lived_time || !theirs.capabilities.long_lived) return;
+  for (const LongLivedFamily& entry : *theirs.capabilities.long_lived) {
+    const std::optional<Family> family = family_of(entry.family);
+    if (!family || !out.families.has(*family)) continue;
+    (*family == Family::V4 ? out.peer_long_lived_v4 : out.peer_long_lived_v6) = entry.time;
+    out.peer_long_lived_forwarding.set(*family, entry.forwarding_kept);
+  }
+}
+
+// What the other end has to be (RFC 9234 §4.2, table 2).
+Role counterpart(Role role) {
+  switch (role) {
+    case Role::Provider: return Role::Customer;
+    case Role::Customer: return Role::Provider;
+    case Role::RouteServer: return Role::RouteServerClient;
+    case Role::RouteServerClient: return Role::RouteServer;
+    case Role::Peer: break;
+  }
+  return Role::Peer;
+}
+
+// A peer without a role is any. One that has two knows none.
+bool is_fitting(const std::optional<Role>& ours, const std::vector<std::uint8_t>& theirs) {
+  if (theirs.size() > 1) return false;
+  return !ours || theirs.empty() || theirs.front() == static_cast<std::uint8_t>(counterpart(*ours));
+}
+
 }  // namespace
 
 Open make_open(const OpenConfig& config, Restarting restarting) {
@@ -100,12 +130,16 @@ Open make_open(const OpenConfig& config, Restarting restarting) {
   out.enhanced_route_refresh = true;
   out.extended_message = true;
   out.as4 = config.local_as;
+  if (config.role && kind_of(config) == PeerKind::External)
+    out.roles.push_back(static_cast<std::uint8_t>(*config.role));
+  if (config.extended_next_hop && config.families.v4) out.extended_next_hop.push_back(kV4OverV6);
   const bool is_restarting = restarting == Restarting::Yes;
   if (config.restart_time) {
     out.restart = RestartCapability{.restarting = is_restarting,
                                     .notification = config.restart_notification,
                                     .time = std::min(*config.restart_time, kMaxRestartTime),
                                     .families = {}};
+    if (config.long_lived_time) out.long_lived.emplace();
   }
   for (const Family family : kBothFamilies) {
     if (!config.families.has(family)) continue;
@@ -118,6 +152,11 @@ Open make_open(const OpenConfig& config, Restarting restarting) {
     if (out.restart && config.restart_families.has(family)) {
       out.restart->families.push_back(
           {.family = unicast(family), .forwarding_kept = is_restarting});
+      if (out.long_lived) {
+        out.long_lived->push_back({.family = unicast(family),
+                                   .forwarding_kept = is_restarting,
+                                   .time = config.long_lived_time.value_or(0)});
+      }
     }
   }
   return open;
@@ -128,7 +167,7 @@ Result<Negotiated, Notification> negotiate(const OpenConfig& ours, const Open& t
   if (!as || *as != ours.remote_as) return refuse(kBadPeerAs);
 
   Negotiated out;
-  out.kind = ours.local_as == ours.remote_as ? PeerKind::Internal : PeerKind::External;
+  out.kind = kind_of(ours);
   // RFC 6286 §2.2: inside an AS identifiers differ; any but zero is fine otherwise.
   const bool is_ours = out.kind == PeerKind::Internal && theirs.id == ours.id;
   if (theirs.id.bits == 0 || is_ours) return refuse(kBadIdentifier);
@@ -142,6 +181,9 @@ Result<Negotiated, Notification> negotiate(const OpenConfig& ours, const Open& t
   }
   if (out.families.none()) return refuse(kUnsupportedCapability, wanted(ours.families));
 
+  const bool has_roles = out.kind == PeerKind::External;
+  if (has_roles && !is_fitting(ours.role, theirs.capabilities.roles)) return refuse(kRoleMismatch);
+
   out.peer_id = theirs.id;
   out.hold_time = std::min(ours.hold_time, theirs.hold_time);
   out.as_width = theirs.capabilities.as4 ? AsWidth::Four : AsWidth::Two;
@@ -149,8 +191,12 @@ Result<Negotiated, Notification> negotiate(const OpenConfig& ours, const Open& t
   out.enhanced_route_refresh = theirs.capabilities.enhanced_route_refresh;
   // We always offer it, so what the peer offers decides both directions (RFC 8654 §4).
   if (theirs.capabilities.extended_message) out.message_size = kMaxExtendedMessage;
+  const auto& next_hops = theirs.capabilities.extended_next_hop;
+  out.extended_next_hop = ours.extended_next_hop && out.families.v4 &&
+                          std::ranges::find(next_hops, kV4OverV6) != next_hops.end();
   negotiate_add_path(ours, theirs, out);
   negotiate_restart(ours, theirs, out);
+  negotiate_long_lived(ours, theirs, out);
   return out;
 }
 

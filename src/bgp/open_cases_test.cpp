@@ -41,6 +41,12 @@ OpenConfig only_v6() {
   return ours;
 }
 
+OpenConfig as_customer() {
+  OpenConfig ours = config();
+  ours.role = Role::Customer;
+  return ours;
+}
+
 Octets parameters(const Octets& octets, std::optional<std::uint8_t> length = std::nullopt) {
   return open({.parameters = octets, .length = length});
 }
@@ -80,6 +86,15 @@ std::vector<RefusedCase> refused_cases() {
        with(join({multiprotocol(kV4), capability(65, {}), capability(200, u32(kPeerAs))})), 0},
       {"OPN-43", "four octet AS of length 2", with(capability(65, u16(kPeerAs))), 0},
       {"OPN-45", "two different four octet AS", usual_and(four_octet_as(kPeerAs + 5)), 0},
+      {"OPN-60", "two different roles", usual_and(join({capability(9, {0}), capability(9, {3})})),
+       11},
+      {"OPN-60a",
+       "a customer of its customer",
+       usual_and(capability(9, {3})),
+       11,
+       {},
+       as_customer()},
+      {"OPN-60b", "an unknown role", usual_and(capability(9, {200})), 11, {}, as_customer()},
       {"OPN-77", "RFC 9072 cut behind the type", parameters({255}, 255), 0},
       {"OPN-78", "RFC 9072 cut inside the length", parameters({255, 0}, 255), 0},
       {"OPN-78a", "RFC 9072 length too long", parameters({255, 0, 1}, 255), 0},
@@ -165,6 +180,7 @@ std::vector<AcceptedCase> accepted_cases() {
       {"OPN-55", "extended next hop of length 5", before_usual(capability(5, {0, 1, 0, 1, 0}))},
       {"OPN-56", "extended next hop of AFI 9", before_usual(capability(5, {0, 1, 0, 1, 0, 9}))},
       {"OPN-57", "role of length 0", before_usual(capability(9, {}))},
+      {"OPN-60c", "one role twice", usual_and(repeat(capability(9, {3}), 2))},
       {"OPN-59", "role 200", before_usual(capability(9, {200}))},
       {"OPN-61", "FQDN overruns", before_usual(capability(73, text("\xffhost")))},
       {"OPN-62", "FQDN of length 0", before_usual(capability(73, {}))},

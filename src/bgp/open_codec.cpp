@@ -23,11 +23,14 @@ constexpr std::uint8_t kUnsupportedParameter = 4;
 enum class CapabilityCode : std::uint8_t {
   Multiprotocol = 1,
   RouteRefresh = 2,
+  ExtendedNextHop = 5,
   ExtendedMessage = 6,
+  Role = 9,
   GracefulRestart = 64,
   FourOctetAs = 65,
   AddPath = 69,
   EnhancedRouteRefresh = 70,
+  LongLivedGracefulRestart = 71,
 };
 
 constexpr std::uint8_t kAddPathReceive = 1;
@@ -36,6 +39,7 @@ constexpr unsigned kRestartFlag = 0x8000;       // R
 constexpr unsigned kNotificationFlag = 0x4000;  // N, RFC 8538 §2
 constexpr unsigned kRestartTime = 0x0fff;
 constexpr std::uint8_t kForwardingFlag = 0x80;  // F
+constexpr std::uint32_t kMaxLongLivedTime = 0x00ff'ffff;
 
 Failure<Notification> refuse(std::uint8_t subcode, Bytes data = Bytes()) {
   return Failure<Notification>{notification(ErrorCode::OpenMessage, subcode, data)};
@@ -91,6 +95,21 @@ Value decode_restart(Bytes value, Capabilities& out) {
   return Value::Understood;
 }
 
+// Of several the last one counts, as for RFC 4724.
+Value decode_long_lived(Bytes value, Capabilities& out) {
+  if (value.size() % 7 != 0) return Value::Ignored;
+  ByteReader in{value};
+  std::vector<LongLivedFamily>& families = out.long_lived.emplace();
+  while (in.remaining() > 0) {
+    LongLivedFamily& entry = families.emplace_back();
+    entry.family = take_family(in);
+    const auto tail = in.take<std::uint32_t>();  // flags, and 24 bits of time
+    entry.forwarding_kept = (tail >> 24U & kForwardingFlag) != 0;
+    entry.time = tail & kMaxLongLivedTime;
+  }
+  return Value::Understood;
+}
+
 // A peer whose AS number we cannot read would have us misread every AS_PATH it sends.
 Value decode_four_octet_as(Bytes value, Capabilities& out) {
   if (value.size() != 4) return Value::Fatal;
@@ -120,14 +139,41 @@ Value decode_add_path(Bytes value, Capabilities& out) {
   return Value::Understood;
 }
 
+// RFC 8950 §4: several add up.
+Value decode_extended_next_hop(Bytes value, Capabilities& out) {
+  if (value.empty() || value.size() % 6 != 0) return Value::Ignored;
+  ByteReader in{value};
+  while (in.remaining() > 0) {
+    NextHopFamily entry;
+    entry.afi = in.take<std::uint16_t>();
+    entry.safi = in.take<std::uint16_t>();
+    entry.next_hop_afi = in.take<std::uint16_t>();
+    const bool is_known =
+        std::ranges::find(out.extended_next_hop, entry) != out.extended_next_hop.end();
+    if (!is_known) out.extended_next_hop.push_back(entry);
+  }
+  return Value::Understood;
+}
+
+// RFC 9234 §4.2: that several differ is for the one who compares.
+Value decode_role(Bytes value, Capabilities& out) {
+  if (value.size() != 1) return Value::Ignored;
+  if (std::ranges::find(out.roles, value.front()) == out.roles.end())
+    out.roles.push_back(value.front());
+  return Value::Understood;
+}
+
 Value decode_capability(std::uint8_t code, Bytes value, Capabilities& out) {
   switch (static_cast<CapabilityCode>(code)) {
     case CapabilityCode::Multiprotocol: return decode_multiprotocol(value, out);
     case CapabilityCode::RouteRefresh: return decode_flag(value, out.route_refresh);
+    case CapabilityCode::ExtendedNextHop: return decode_extended_next_hop(value, out);
     case CapabilityCode::ExtendedMessage: return decode_flag(value, out.extended_message);
+    case CapabilityCode::Role: return decode_role(value, out);
     case CapabilityCode::GracefulRestart: return decode_restart(value, out);
     case CapabilityCode::FourOctetAs: return decode_four_octet_as(value, out);
     case CapabilityCode::AddPath: return decode_add_path(value, out);
+    case CapabilityCode::LongLivedGracefulRestart: return decode_long_lived(value, out);
     case CapabilityCode::EnhancedRouteRefresh:
       return decode_flag(value, out.enhanced_route_refresh);
   }
@@ -211,6 +257,17 @@ void put_restart(const RestartCapability& restart, std::vector<std::uint8_t>& ou
   put_capability(CapabilityCode::GracefulRestart, value, out);
 }
 
+void put_long_lived(const std::vector<LongLivedFamily>& families, std::vector<std::uint8_t>& out) {
+  std::vector<std::uint8_t> value;
+  ByteWriter to{value};
+  for (const LongLivedFamily& entry : families) {
+    put_family(entry.family, to);
+    const std::uint32_t flags = entry.forwarding_kept ? kForwardingFlag : 0U;
+    to.put(flags << 24U | std::min(entry.time, kMaxLongLivedTime));
+  }
+  put_capability(CapabilityCode::LongLivedGracefulRestart, value, out);
+}
+
 void put_add_path(const std::vector<AddPathFamily>& families, std::vector<std::uint8_t>& out) {
   std::vector<std::uint8_t> value;
   ByteWriter to{value};
@@ -222,6 +279,18 @@ void put_add_path(const std::vector<AddPathFamily>& families, std::vector<std::u
   put_capability(CapabilityCode::AddPath, value, out);
 }
 
+void put_extended_next_hop(const std::vector<NextHopFamily>& families,
+                           std::vector<std::uint8_t>& out) {
+  std::vector<std::uint8_t> value;
+  ByteWriter to{value};
+  for (const NextHopFamily& entry : families) {
+    to.put(entry.afi);
+    to.put(entry.safi);
+    to.put(entry.next_hop_afi);
+  }
+  put_capability(CapabilityCode::ExtendedNextHop, value, out);
+}
+
 std::vector<std::uint8_t> encode_capabilities(const Capabilities& capabilities) {
   std::vector<std::uint8_t> out;
   for (const AfiSafi& family : capabilities.families) {
@@ -230,7 +299,11 @@ std::vector<std::uint8_t> encode_capabilities(const Capabilities& capabilities) 
     put_capability(CapabilityCode::Multiprotocol, value, out);
   }
   if (capabilities.route_refresh) put_capability(CapabilityCode::RouteRefresh, {}, out);
+  if (!capabilities.extended_next_hop.empty())
+    put_extended_next_hop(capabilities.extended_next_hop, out);
   if (capabilities.extended_message) put_capability(CapabilityCode::ExtendedMessage, {}, out);
+  for (const std::uint8_t role : capabilities.roles)
+    put_capability(CapabilityCode::Role, std::array{role}, out);
   if (capabilities.restart) put_restart(*capabilities.restart, out);
   if (capabilities.as4) {
     std::vector<std::uint8_t> value;
@@ -241,6 +314,7 @@ std::vector<std::uint8_t> encode_capabilities(const Capabilities& capabilities) 
   if (capabilities.enhanced_route_refresh) {
     put_capability(CapabilityCode::EnhancedRouteRefresh, {}, out);
   }
+  if (capabilities.long_lived) put_long_lived(*capabilities.long_lived, out);
   for (const UnknownCapability& other : capabilities.others) {
     put_capability(static_cast<CapabilityCode>(other.code), other.value, out);
   }

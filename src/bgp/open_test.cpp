@@ -28,7 +28,7 @@ Capabilities capabilities_in(const Octets& list) {
 }
 
 TEST(DecodeOpen, KeepsAMalformedCapabilityAwayFromTheNextOne) {
-  for (const std::uint8_t code : Octets{1, 2, 6, 64, 69, 70}) {
+  for (const std::uint8_t code : Octets{1, 2, 5, 6, 9, 64, 69, 70, 71}) {
     const Octets value{1, 2, 3};
     const Capabilities found =
         capabilities_in(join({wire::capability(code, value), wire::four_octet_as(kPeerAs)}));
@@ -94,6 +94,27 @@ AddPathFamily arbitrary_add_path() {
   return {.family = arbitrary_family(), .receive = mode != 2, .send = mode != 1};
 }
 
+NextHopFamily arbitrary_next_hop() {
+  return {.afi = *rc::gen::arbitrary<std::uint16_t>(),
+          .safi = *rc::gen::arbitrary<std::uint16_t>(),
+          .next_hop_afi = *rc::gen::arbitrary<std::uint16_t>()};
+}
+
+LongLivedFamily arbitrary_long_lived() {
+  return {.family = arbitrary_family(),
+          .forwarding_kept = *rc::gen::arbitrary<bool>(),
+          .time = *rc::gen::inRange<std::uint32_t>(0, 1U << 24U)};
+}
+
+template <class T>
+std::vector<T> each_once(const std::vector<T>& values) {
+  std::vector<T> out;
+  for (const T& value : values) {
+    if (std::ranges::find(out, value) == out.end()) out.push_back(value);
+  }
+  return out;
+}
+
 UnknownCapability arbitrary_other() {
   return {.code = *rc::gen::inRange<std::uint8_t>(100, 255),
           .value = some(40, [] { return *rc::gen::arbitrary<std::uint8_t>(); })};
@@ -105,16 +126,15 @@ Open arbitrary_open() {
   open.hold_time = *rc::gen::arbitrary<std::uint16_t>();
   open.id = RouterId{*rc::gen::arbitrary<std::uint32_t>()};
   Capabilities& capabilities = open.capabilities;
-  for (const AfiSafi& family : some(5, arbitrary_family)) {
-    if (std::ranges::find(capabilities.families, family) == capabilities.families.end()) {
-      capabilities.families.push_back(family);
-    }
-  }
+  capabilities.families = each_once(some(5, arbitrary_family));
   capabilities.route_refresh = *rc::gen::arbitrary<bool>();
   capabilities.enhanced_route_refresh = *rc::gen::arbitrary<bool>();
   capabilities.extended_message = *rc::gen::arbitrary<bool>();
   if (*rc::gen::arbitrary<bool>()) capabilities.as4 = Asn{*rc::gen::arbitrary<std::uint32_t>()};
   if (*rc::gen::arbitrary<bool>()) capabilities.restart = arbitrary_restart();
+  if (*rc::gen::arbitrary<bool>()) capabilities.long_lived = some(3, arbitrary_long_lived);
+  capabilities.extended_next_hop = each_once(some(3, arbitrary_next_hop));
+  capabilities.roles = each_once(some(3, [] { return *rc::gen::arbitrary<std::uint8_t>(); }));
   capabilities.add_path = some(5, arbitrary_add_path);
   capabilities.others = some(12, arbitrary_other);
   return open;
@@ -191,6 +211,27 @@ TEST(MakeOpen, LeavesOutWhatIsNotConfigured) {
   EXPECT_EQ(open.capabilities.families, std::vector<AfiSafi>{kV4});
   EXPECT_TRUE(open.capabilities.add_path.empty());
   EXPECT_FALSE(open.capabilities.restart.has_value());
+}
+
+TEST(MakeOpen, OffersLongLivedRestartOnlyBesideTheOther) {
+  OpenConfig ours = config();
+  ours.long_lived_time = 3600;
+  ours.restart_families = {.v4 = true, .v6 = false};
+  EXPECT_EQ(make_open(ours, Restarting::Yes).capabilities.long_lived,
+            (std::vector<LongLivedFamily>{{.family = kV4, .forwarding_kept = true, .time = 3600}}));
+  ours.restart_families = {};  // a helper
+  EXPECT_EQ(make_open(ours, Restarting::No).capabilities.long_lived,
+            std::vector<LongLivedFamily>{});
+  ours.restart_time.reset();
+  EXPECT_FALSE(make_open(ours, Restarting::No).capabilities.long_lived.has_value());
+}
+
+TEST(MakeOpen, SaysItsRoleToAnExternalPeerOnly) {
+  OpenConfig ours = config();
+  ours.role = Role::Customer;
+  EXPECT_EQ(make_open(ours, Restarting::No).capabilities.roles, Octets{3});
+  ours.local_as = ours.remote_as;
+  EXPECT_TRUE(make_open(ours, Restarting::No).capabilities.roles.empty());
 }
 
 TEST(MakeOpen, CutsARestartTimeToTwelveBits) {
@@ -276,6 +317,56 @@ TEST(Negotiate, HasNoGracefulRestartUnlessBothSidesOfferIt) {
   ASSERT_TRUE(agreed.has_value());
   EXPECT_FALSE(agreed->restart);
   EXPECT_EQ(agreed->peer_restart_time, 20);  // what the peer said is still known
+}
+
+TEST(Negotiate, TakesIpv6NextHopsForIpv4WhereBothSidesDo) {
+  OpenConfig ours = config();
+  EXPECT_FALSE(negotiate(ours, mirror_of(ours))->extended_next_hop);
+  ours.extended_next_hop = true;
+  Open theirs = mirror_of(ours);
+  EXPECT_TRUE(negotiate(ours, theirs)->extended_next_hop);
+  EXPECT_FALSE(negotiate(config(), theirs)->extended_next_hop);
+  // Next hops of IPv4 for IPv6, and of IPv6 for multicast.
+  theirs.capabilities.extended_next_hop = {{.afi = 2, .safi = 1, .next_hop_afi = 1},
+                                           {.afi = 1, .safi = 2, .next_hop_afi = 2}};
+  EXPECT_FALSE(negotiate(ours, theirs)->extended_next_hop);
+}
+
+TEST(Negotiate, LetsOnlyFittingRolesMeet) {  // RFC 9234 §4.2, table 2
+  constexpr std::array kAll{Role::Provider, Role::RouteServer, Role::RouteServerClient,
+                            Role::Customer, Role::Peer};
+  constexpr std::array kFitting{Role::Customer, Role::RouteServerClient, Role::RouteServer,
+                                Role::Provider, Role::Peer};
+  for (std::size_t i = 0; i < kAll.size(); ++i) {
+    OpenConfig ours = config();
+    ours.role = kAll.at(i);
+    for (const Role role : kAll) {
+      Open theirs = mirror_of(config());
+      theirs.capabilities.roles = {static_cast<std::uint8_t>(role)};
+      EXPECT_EQ(negotiate(ours, theirs).has_value(), role == kFitting.at(i))
+          << to_string(kAll.at(i)) << " and " << to_string(role);
+    }
+    EXPECT_TRUE(negotiate(ours, mirror_of(config())).has_value());  // it has none
+  }
+  OpenConfig inside = internal();
+  Open theirs = mirror_of(inside);
+  inside.role = Role::Customer;
+  theirs.capabilities.roles = {0, 3};
+  EXPECT_TRUE(negotiate(inside, theirs).has_value());
+}
+
+TEST(Negotiate, HasLongLivedRestartOnlyWhereBothSidesOfferIt) {
+  OpenConfig ours = config();
+  ours.long_lived_time = 60;
+  Open theirs = mirror_of(ours);
+  const auto agreed = negotiate(ours, theirs);
+  ASSERT_TRUE(agreed.has_value());
+  EXPECT_EQ(agreed->peer_long_lived_v4, 60U);
+  EXPECT_EQ(agreed->peer_long_lived_v6, 60U);
+  EXPECT_EQ(agreed->peer_long_lived_forwarding, (Families{}));
+  EXPECT_EQ(negotiate(config(), theirs)->peer_long_lived_v4, 0U);
+  theirs.capabilities.restart.reset();  // OPN-67
+  EXPECT_EQ(negotiate(ours, theirs)->peer_long_lived_v4, 0U);
 }
 
 TEST(Negotiate, CallsAPeerOfOurAsInternal) {

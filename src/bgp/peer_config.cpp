@@ -21,6 +21,8 @@ Encoding lasting(Encoding encoding) {
   encoding.message_size = {};
   encoding.families = {};
   encoding.add_path = {};
+  encoding.extended_next_hop = {};
+  encoding.only_to_customer = {};
   return encoding;
 }
 
@@ -31,6 +33,7 @@ OpenConfig lasting(OpenConfig open) {
   open.restart_families = none.restart_families;
   open.restart_time = none.restart_time;
   open.restart_notification = none.restart_notification;
+  open.long_lived_time = none.long_lived_time;
   return open;
 }
 
@@ -70,6 +73,12 @@ void fill_shared(Encoding& encoding, const Ends& ends) {
   shared(encoding, other(family)) = has_other ? *ends.other_subnet : nothing(other(family));
 }
 
+// RFC 9234 §5, egress: whom we are provider, peer or route server of.
+bool marks_only_to_customer(const OpenConfig& open) {
+  if (kind_of(open) == PeerKind::Internal) return false;
+  return open.role == Role::Provider || open.role == Role::Peer || open.role == Role::RouteServer;
+}
+
 }  // namespace
 
 bool has_other_rules(const Encoding& from, const Encoding& to) {
@@ -98,6 +107,8 @@ Encoding encoding_of(const PeerConfig& config, const Negotiated& negotiated, con
   encoding.message_size = negotiated.message_size;
   encoding.families = negotiated.families;
   encoding.add_path = negotiated.add_path_send;
+  encoding.extended_next_hop = negotiated.extended_next_hop;
+  encoding.only_to_customer = marks_only_to_customer(config.open);
   encoding.send_max_v4 = encoding.add_path.v4 ? std::max(encoding.send_max_v4, 1U) : 1;
   encoding.send_max_v6 = encoding.add_path.v6 ? std::max(encoding.send_max_v6, 1U) : 1;
   fill_self(encoding, ends, config.single_hop);

@@ -54,8 +54,9 @@ inline Octets end_of_rib(Family family) {
 }
 
 // An IPv4 route from an external peer of AS 65002.
-inline Octets announce(const Prefix& prefix) {
+inline Octets announce(const Prefix& prefix, const std::vector<std::uint32_t>& communities = {}) {
   Attributes attributes;
+  attributes.communities = communities;
   attributes.origin = Origin::Igp;
   attributes.as_path = AsPath{{.type = AsSegment::Type::Sequence, .numbers = {Asn{65002}}}};
   attributes.next_hop = Address::v4(0xC0000201U);

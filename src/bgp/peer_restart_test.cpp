@@ -68,6 +68,92 @@ TEST(PeerRestart, DropsStaleRoutesWhenTheRestartTimeIsOver) {
   EXPECT_FALSE(lab.peer.status().peer_restarting);
 }
 
+// ----- long-lived (RFC 9494 §4.2)
+
+PeerConfig long_lived_config() {
+  PeerConfig config = lab::config();
+  config.open.restart_time = 20;
+  config.open.long_lived_time = 3600;
+  return config;
+}
+
+OpenConfig long_lived(std::uint16_t restart_seconds, std::uint32_t seconds) {
+  OpenConfig open = lab::theirs_with_restart(restart_seconds);
+  open.long_lived_time = seconds;
+  return open;
+}
+
+TEST(PeerRestart, ALongLivedRouteIsKeptBehindTheRestartTimeForItsOwn) {
+  Lab lab{long_lived_config()};
+  lab.lose(establish_with_route(lab, long_lived(4, 60)));
+  lab.pass(64s - 1ns);
+  EXPECT_TRUE(holds(lab, 1));
+  EXPECT_TRUE(lab.peer.status().peer_restarting);
+  lab.pass(1ns);
+  EXPECT_FALSE(holds(lab, 1));
+  EXPECT_FALSE(lab.peer.status().peer_restarting);
+}
+
+TEST(PeerRestart, WithARestartTimeOfZeroTheLongLivedTimeBeginsAtOnce) {
+  Lab lab{long_lived_config()};
+  lab.lose(establish_with_route(lab, long_lived(0, 60)));
+  lab.pass(60s - 1ns);
+  EXPECT_TRUE(holds(lab, 1));
+  lab.pass(1ns);
+  EXPECT_FALSE(holds(lab, 1));
+}
+
+TEST(PeerRestart, ALongLivedRouteIsNotKeptIfWeOfferedNothing) {
+  Lab lab;
+  lab.lose(establish_with_route(lab, long_lived(4, 60)));
+  lab.pass(4s);
+  EXPECT_FALSE(holds(lab, 1));
+}
+
+TEST(PeerRestart, ARouteThatMayNotLiveLongGoesWithTheRestartTime) {
+  Lab lab{long_lived_config()};
+  const ConnId id = establish_with_route(lab, long_lived(4, 60));
+  constexpr std::uint32_t kNoLlgr = 0xffff'0007;
+  lab.receive(id, lab::announce(lab::host(2), {kNoLlgr}));
+  lab.lose(id);
+  lab.pass(3s);
+  EXPECT_TRUE(holds(lab, 2));
+  lab.pass(1s);
+  EXPECT_FALSE(holds(lab, 2));
+  EXPECT_TRUE(holds(lab, 1));
+}
+
+TEST(PeerRestart, TheLongLivedTimeGoesOnThroughASessionWithoutEndOfRib) {
+  Lab lab{long_lived_config()};
+  lab.lose(establish_with_route(lab, long_lived(4, 60)));
+  lab.pass(30s);
+  const ConnId again = lab.establish(long_lived(4, 60), kYes);
+  lab.receive(again, lab::announce(lab::host(2)));
+  EXPECT_TRUE(holds(lab, 1));
+  lab.lose(again);
+  EXPECT_TRUE(holds(lab, 1));
+  lab.pass(34s - 1ns);
+  EXPECT_TRUE(holds(lab, 1));
+  EXPECT_TRUE(holds(lab, 2));
+  lab.pass(1ns);
+  EXPECT_FALSE(holds(lab, 1));
+  EXPECT_FALSE(holds(lab, 2));
+}
+
+TEST(PeerRestart, ALongLivedRouteGoesAtEndOfRibOrWithoutTheForwardingBit) {
+  for (const Restarting restarting : {Restarting::Yes, Restarting::No}) {
+    Lab lab{long_lived_config()};
+    lab.lose(establish_with_route(lab, long_lived(4, 60)));
+    lab.pass(30s);
+    const ConnId again = lab.establish(long_lived(4, 60), restarting);
+    EXPECT_EQ(holds(lab, 1), restarting == Restarting::Yes);
+    lab.receive(again, lab::end_of_rib(Family::V4));
+    EXPECT_FALSE(holds(lab, 1));
+  }
+}
+
+// ----- what the peer does when it comes back
+
 TEST(PeerRestart, DropsStaleRoutesWhenThePeerComesBackWithoutGracefulRestart) {
   Lab lab;
   lab.lose(establish_with_route(lab));

@@ -127,7 +127,8 @@ RC_GTEST_PROP(Rib, ReadersThatApplyChangesEndWithItsContents, ()) {
   std::map<Prefix, std::vector<Path>> model;
   std::vector<std::unique_ptr<ChangeReader>> readers;
   std::vector<std::map<Prefix, std::vector<Path>>> copies(3);
-  for (int i = 0; i < 3; ++i)
+  readers.reserve(copies.size());
+  for (std::size_t i = 0; i < copies.size(); ++i)
     readers.push_back(std::make_unique<ChangeReader>(rib));
 
   const auto read = [&](std::size_t reader, int count) {

@@ -14,8 +14,9 @@ struct Encoding {
   AsWidth as_width = AsWidth::Four;
   std::size_t message_size = kMaxMessage;
   Families families;
-  Families add_path;              // path identifiers are sent
-  std::uint32_t send_max_v4 = 1;  // paths per prefix; 1 where ADD-PATH is off
+  Families add_path;               // path identifiers are sent
+  bool extended_next_hop = false;  // IPv4 routes may have an IPv6 one (RFC 8950)
+  std::uint32_t send_max_v4 = 1;   // paths per prefix; 1 where ADD-PATH is off
   std::uint32_t send_max_v6 = 1;
   // Which next hops the peer may be told, and how (api.md 6).
   enum class Mode : std::uint8_t { Nodes, Self } mode = Mode::Nodes;
@@ -26,6 +27,7 @@ struct Encoding {
   std::optional<Prefix> shared_v6;
   std::optional<Address> exclude;  // the peer's own address, where it is a next hop of ours
   std::uint64_t speaker = 0;       // hash of who we are: spreads the one path told without ADD-PATH
+  bool only_to_customer = false;   // RFC 9234: the peer may pass our routes on to customers alone
   bool graceful_shutdown = false;  // RFC 8326: 65535:0, LOCAL_PREF 0 on iBGP
   std::uint64_t audience = 0;      // whose paths are told (bgp::Audience)
   std::uint32_t budget = 0;        // paths of a family that are told, at most; 0: any number

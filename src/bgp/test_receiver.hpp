@@ -63,6 +63,27 @@ class Receiver {
     if (!withdrawn.empty() && !attributes.empty()) complain("attributes beside withdrawals");
   }
 
+  struct Attribute {
+    std::uint8_t type = 0;
+    Bytes value;
+    Bytes whole;  // with its header
+    [[nodiscard]] bool is_multiprotocol() const { return type == 14 || type == 15; }
+  };
+
+  Attribute take_attribute(ByteReader& in, Bytes attributes) {
+    const std::size_t begin = attributes.size() - in.remaining();
+    const auto flags = in.take<std::uint8_t>();
+    Attribute attribute;
+    attribute.type = in.take<std::uint8_t>();
+    const bool extended = (flags & 0x10U) != 0;
+    const std::size_t size = extended ? in.take<std::uint16_t>() : in.take<std::uint8_t>();
+    attribute.value = in.take_bytes(size);
+    if (!in.ok()) complain("attribute length");
+    if (extended && size < 256) complain("needless extended length");
+    attribute.whole = attributes.subspan(begin, attributes.size() - in.remaining() - begin);
+    return attribute;
+  }
+
   // The number of multiprotocol attributes.
   std::size_t take_attributes(Bytes attributes, Bytes nlri) {
     ByteReader in{attributes};
@@ -72,24 +93,17 @@ class Receiver {
     std::uint8_t last = 0;
     bool first = true;
     while (in.remaining() > 0) {
-      const std::size_t begin = attributes.size() - in.remaining();
-      const auto flags = in.take<std::uint8_t>();
-      const auto type = in.take<std::uint8_t>();
-      const bool extended = (flags & 0x10U) != 0;
-      const std::size_t size = extended ? in.take<std::uint16_t>() : in.take<std::uint8_t>();
-      const Bytes value = in.take_bytes(size);
-      if (!in.ok()) complain("attribute length");
-      if (extended && size < 256) complain("needless extended length");
-      const bool multiprotocol = type == 14 || type == 15;
-      if (multiprotocol && !first) complain("multiprotocol attribute not first");
-      if (!multiprotocol && type <= last) complain("order of attributes");
-      if (multiprotocol) {
-        (type == 14 ? reach : unreach) = value;
+      const Attribute attribute = take_attribute(in, attributes);
+      if (attribute.is_multiprotocol()) {
+        if (!first) complain("multiprotocol attribute not first");
+        (attribute.type == 14 ? reach : unreach) = attribute.value;
       } else {
-        last = type;
-        const Bytes whole = attributes.subspan(begin, attributes.size() - in.remaining() - begin);
-        path.attributes.insert(path.attributes.end(), whole.begin(), whole.end());
-        if (type == 3 && value.size() == 4) path.next_hop = Address::v4(value.first<4>());
+        if (attribute.type <= last) complain("order of attributes");
+        last = attribute.type;
+        path.attributes.insert(path.attributes.end(), attribute.whole.begin(),
+                               attribute.whole.end());
+        if (attribute.type == 3 && attribute.value.size() == 4)
+          path.next_hop = Address::v4(attribute.value.first<4>());
       }
       first = false;
     }
@@ -107,13 +121,15 @@ class Receiver {
 
   void take_reach(Bytes reach, ReceivedPath& path) {
     ByteReader value{reach};
-    if (value.take<std::uint16_t>() != 2 || value.take<std::uint8_t>() != 1) complain("AFI/SAFI");
+    const auto afi = value.take<std::uint16_t>();
+    const bool is_expected = afi == 2 || (afi == 1 && encoding_.extended_next_hop);
+    if (!is_expected || value.take<std::uint8_t>() != 1) complain("AFI/SAFI");
     if (value.take<std::uint8_t>() != 16) complain("next hop length");
     Address::Octets octets{};
     std::ranges::copy(value.take_bytes(16), octets.begin());
     path.next_hop = Address::v6(octets);
     if (value.take<std::uint8_t>() != 0 || !value.ok()) complain("MP_REACH_NLRI");
-    announce(Family::V6, value.take_bytes(value.remaining()), path);
+    announce(afi == 1 ? Family::V4 : Family::V6, value.take_bytes(value.remaining()), path);
   }
 
   std::vector<std::pair<Prefix, PathId>> entries(Family family, Bytes nlri) {
@@ -166,11 +182,10 @@ inline ReceivedTable expected_table(const Rib& rib, const Encoding& encoding) {
     for (const Exported& path : exported(rib, encoding, prefix)) {
       ReceivedPath& entry = table[{prefix, path.id}];
       entry.next_hop = path.next_hop;
-      encode_attributes(
-          attributes_of(encoding, rib.attributes(path.attributes), path.next_hop),
-          encoding.as_width,
-          prefix.family() == Family::V4 ? NextHopAttribute::Write : NextHopAttribute::Omit,
-          entry.attributes);
+      encode_attributes(attributes_of(encoding, rib.attributes(path.attributes), path.next_hop),
+                        encoding.as_width,
+                        path.next_hop.is_v4() ? NextHopAttribute::Write : NextHopAttribute::Omit,
+                        entry.attributes);
     }
   }
   return table;

@@ -80,6 +80,18 @@ struct Families {
 // RFC 7911. Only meaningful where ADD-PATH was negotiated for the family and direction.
 using PathId = std::uint32_t;
 
+// Ours towards an eBGP neighbour (RFC 9234 §4.1): whose customer, provider or peer we are decides
+// which routes may pass.
+enum class Role : std::uint8_t {
+  Provider = 0,
+  RouteServer = 1,
+  RouteServerClient = 2,
+  Customer = 3,
+  Peer = 4
+};
+[[nodiscard]] std::string_view to_string(Role role);  // provider, rs, rs-client, customer, peer
+[[nodiscard]] std::optional<Role> role_named(std::string_view name);
+
 enum class PeerKind : std::uint8_t { Internal, External };
 enum class AsWidth : std::uint8_t { Two, Four };
 

@@ -56,7 +56,8 @@ struct Attributes {
   std::vector<std::array<std::uint8_t, 8>> extended_communities;
   std::optional<RouterId> originator;
   std::vector<std::uint32_t> cluster_list;
-  std::vector<UnknownAttribute> others;  // ascending type code
+  std::optional<Asn> only_to_customer{};  // OTC, RFC 9234 §5
+  std::vector<UnknownAttribute> others;   // ascending type code
   friend auto operator<=>(const Attributes&, const Attributes&) = default;
 };
 
@@ -92,6 +93,7 @@ struct UpdateContext {
   AsWidth as_width = AsWidth::Four;
   Families families;  // negotiated; NLRI of others is ignored
   Families add_path_receive;
+  bool extended_next_hop = false;  // IPv4 routes may have an IPv6 one (RFC 8950)
 };
 
 // The error is the NOTIFICATION to send (verdict Reset).

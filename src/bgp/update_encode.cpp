@@ -133,6 +133,8 @@ void encode_attributes(const Attributes& attributes, AsWidth width, NextHopAttri
   put_extended_communities(attributes, to);
   put_as4(attributes, width, to);
   put_large_communities(attributes.large_communities, to);
+  if (attributes.only_to_customer)
+    to.put_word(type_code::kOnlyToCustomer, attributes.only_to_customer->number);
   to.put_others_below(256);
 }
 

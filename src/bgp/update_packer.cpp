@@ -47,10 +47,10 @@ void put_attribute_header(std::uint8_t type, std::size_t size, std::vector<std::
   }
 }
 
-void put_v6_unicast(std::vector<std::uint8_t>& out) {
-  const AfiSafi v6 = unicast(Family::V6);
-  put16(v6.afi, out);
-  out.push_back(v6.safi);
+void put_unicast(Family family, std::vector<std::uint8_t>& out) {
+  const AfiSafi afi_safi = unicast(family);
+  put16(afi_safi.afi, out);
+  out.push_back(afi_safi.safi);
 }
 
 }  // namespace
@@ -59,8 +59,11 @@ UpdatePacker::UpdatePacker(const Rib& rib, const Encoding& encoding)
     : rib_{rib}, encoding_{encoding}, message_size_{message_size(encoding)} {}
 
 std::size_t UpdatePacker::HashKey::operator()(const Key& key) const {
-  return static_cast<std::size_t>(
-      Mix{}.add(key.next_hop).add(static_cast<std::uint32_t>(key.attributes)).value());
+  return static_cast<std::size_t>(Mix{}
+                                      .add(key.next_hop)
+                                      .add(static_cast<std::uint32_t>(key.family))
+                                      .add(static_cast<std::uint32_t>(key.attributes))
+                                      .value());
 }
 
 void UpdatePacker::withdraw(const Prefix& prefix, PathId id) {
@@ -68,8 +71,10 @@ void UpdatePacker::withdraw(const Prefix& prefix, PathId id) {
 }
 
 void UpdatePacker::announce(const Prefix& prefix, const Exported& path) {
-  put_nlri(prefix, path.id,
-           bucket({.next_hop = path.next_hop, .attributes = path.attributes}).nlri);
+  put_nlri(
+      prefix, path.id,
+      bucket({.family = prefix.family(), .next_hop = path.next_hop, .attributes = path.attributes})
+          .nlri);
 }
 
 void UpdatePacker::tell(const Prefix& prefix, std::span<const Exported> before,
@@ -97,10 +102,10 @@ UpdatePacker::Bucket& UpdatePacker::bucket(const Key& key) {
   const Attributes attributes =
       attributes_of(encoding_, rib_.attributes(key.attributes), key.next_hop);
   encode_attributes(attributes, encoding_.as_width,
-                    key.next_hop.is_v4() ? NextHopAttribute::Write : NextHopAttribute::Omit,
+                    made.is_plain() ? NextHopAttribute::Write : NextHopAttribute::Omit,
                     made.attributes);
   octets_ +=
-      kFixed + made.attributes.size() + (key.next_hop.is_v4() ? 0 : kExtendedHeader + kReachFixed);
+      kFixed + made.attributes.size() + (made.is_plain() ? 0 : kExtendedHeader + kReachFixed);
   return made;
 }
 
@@ -158,21 +163,20 @@ void UpdatePacker::withdraw_all(Family family, Bytes nlri, std::vector<std::uint
     put16(0, out);
     put16(attribute, out);
     put_attribute_header(kMpUnreach, value, out);
-    put_v6_unicast(out);
+    put_unicast(family, out);
     put(part, out);
   }
 }
 
 void UpdatePacker::announce_all(const Bucket& bucket, std::vector<std::uint8_t>& out) const {
-  const Family family = bucket.key.next_hop.family();
-  const bool v4 = family == Family::V4;
+  const Family family = bucket.key.family;
   const std::size_t overhead =
-      kFixed + bucket.attributes.size() + (v4 ? 0 : kExtendedHeader + kReachFixed);
+      kFixed + bucket.attributes.size() + (bucket.is_plain() ? 0 : kExtendedHeader + kReachFixed);
   PORTER_ASSERT(overhead < message_size_);  // ExportPolicy lets nothing larger out
   Bytes nlri = bucket.nlri;
   while (!nlri.empty()) {
     const Bytes part = take_nlri(family, nlri, message_size_ - overhead);
-    if (v4) {
+    if (bucket.is_plain()) {
       put_header(overhead + part.size(), out);
       put16(0, out);
       put16(bucket.attributes.size(), out);
@@ -186,7 +190,7 @@ void UpdatePacker::announce_all(const Bucket& bucket, std::vector<std::uint8_t>&
     put16(0, out);
     put16(attributes, out);
     put_attribute_header(kMpReach, value, out);
-    put_v6_unicast(out);
+    put_unicast(family, out);
     out.push_back(16);
     put(bucket.key.next_hop.octets(), out);
     out.push_back(0);  // reserved

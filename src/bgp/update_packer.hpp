@@ -14,8 +14,9 @@ struct Chunk {
 
 // Gathers what has to be said, then writes it in as few UPDATEs as can be: withdrawals first, then
 // announcements by equal attributes, each message of one kind only and filled up. IPv4 stands in
-// the fields of RFC 4271 §4.3, IPv6 in MP_REACH_NLRI or MP_UNREACH_NLRI (RFC 4760), which is the
-// first attribute (RFC 7606 §5.1). For each path at most one thing is said between two finish().
+// the fields of RFC 4271 §4.3, IPv6 and IPv4 with an IPv6 next hop (RFC 8950) in MP_REACH_NLRI or
+// MP_UNREACH_NLRI (RFC 4760), which is the first attribute (RFC 7606 §5.1). For each path at most
+// one thing is said between two finish().
 class UpdatePacker {
  public:
   UpdatePacker(const Rib& rib, const Encoding& encoding);
@@ -31,7 +32,8 @@ class UpdatePacker {
 
  private:
   struct Key {
-    Address next_hop;  // of the family of the prefix
+    Family family = Family::V4;  // of the prefixes
+    Address next_hop;
     AttrId attributes{};
     friend bool operator==(const Key&, const Key&) = default;
   };
@@ -41,7 +43,8 @@ class UpdatePacker {
   // Everything that goes out with the same attributes.
   struct Bucket {
     Key key;
-    std::vector<std::uint8_t> attributes;  // without MP_REACH_NLRI
+    [[nodiscard]] bool is_plain() const { return key.next_hop.is_v4(); }  // no MP_REACH_NLRI
+    std::vector<std::uint8_t> attributes;                                 // without MP_REACH_NLRI
     std::vector<std::uint8_t> nlri;
   };
 

@@ -51,7 +51,7 @@ void add_lists(Attributes& attributes, PeerKind kind) {
     return *rc::gen::container<std::array<std::uint8_t, 8>>(rc::gen::arbitrary<std::uint8_t>());
   });
   if (kind == PeerKind::Internal) attributes.cluster_list = some(0, 5, arbitrary_word);
-  for (const std::uint8_t type : Octets{0, 22, 23, 35, 40, 128, 200, 255}) {
+  for (const std::uint8_t type : Octets{0, 22, 23, 36, 40, 128, 200, 255}) {
     if (*rc::gen::arbitrary<bool>()) attributes.others.push_back(arbitrary_other(type));
   }
 }
@@ -70,6 +70,7 @@ Attributes arbitrary_attributes(PeerKind kind) {
   }
   if (kind == PeerKind::Internal && maybe()) attributes.local_pref = arbitrary_word();
   if (kind == PeerKind::Internal && maybe()) attributes.originator = RouterId{arbitrary_word()};
+  if (maybe()) attributes.only_to_customer = arbitrary_asn();
   add_lists(attributes, kind);
   return attributes;
 }
@@ -132,6 +133,25 @@ RC_GTEST_PROP(EncodeNlri, IsDecodedAgainWithAndWithoutPathIdentifier, ()) {
   RC_ASSERT(decoded.has_value());
   RC_ASSERT(decoded->announced == v4);
   RC_ASSERT(decoded->mp_announced == v6);
+}
+
+TEST(DecodeUpdate, TakesAnIpv6NextHopForIpv4WhereItWasNegotiated) {  // RFC 8950 §4
+  const Octets global = wire::address(wire::kNextHop6);
+  for (const Octets& next_hop : {global, wire::join({global, wire::address("fe80::1")})}) {
+    const Octets body =
+        wire::only(wire::join({wire::mp_reach({.family = unicast(Family::V4),
+                                               .next_hop = next_hop,
+                                               .nlri = wire::prefix("10.1.0.0/16")}),
+                               wire::base()}));
+    UpdateContext context = wire::context(PeerKind::External);
+    EXPECT_FALSE(decode_update(body, context).has_value());
+    context.extended_next_hop = true;
+    const auto decoded = decode_update(body, context);
+    ASSERT_TRUE(decoded.has_value());
+    ASSERT_EQ(decoded->mp_announced.size(), 1U);
+    EXPECT_EQ(decoded->mp_attributes.next_hop, Address::parse(wire::kNextHop6).value());
+    EXPECT_EQ(decoded->mp_attributes.link_local_next_hop.has_value(), next_hop.size() == 32);
+  }
 }
 
 RC_GTEST_PROP(DecodeUpdate, GivesAVerdictOnAnyOctets, (Octets body)) {

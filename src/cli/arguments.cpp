@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <optional>
@@ -9,7 +10,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include "cli/completion.hpp"
+#include "cli/command.hpp"
 #include "model/crd.hpp"
 
 namespace porter::cli {
@@ -18,10 +19,55 @@ namespace {
 const std::map<std::string, Output> kOutputs{
     {"text", Output::Text}, {"json", Output::Json}, {"yaml", Output::Yaml}};
 
+// "{bash,zsh,fish}", as a validator describes itself.
+std::vector<std::string> choices_in(std::string_view text) {
+  std::vector<std::string> choices;
+  if (!text.starts_with('{') || !text.ends_with('}')) return choices;
+  text = text.substr(1, text.size() - 2);
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    choices.emplace_back(one);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+  return choices;
+}
+
+Word described(const CLI::Option& option) {
+  Word word;
+  word.is_positional = !option.nonpositional();
+  if (word.is_positional) word.names.push_back(option.get_name(true));
+  for (const std::string& name : option.get_snames())
+    word.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames())
+    word.names.push_back("--" + name);
+  if (option.get_items_expected_max() > 0) {
+    const std::string type = option.get_type_name();  // "TEXT:{error,warn}"
+    const std::size_t colon = type.find(':');
+    word.value = type.substr(0, colon);
+    if (colon != std::string::npos) word.choices = choices_in(type.substr(colon + 1));
+  }
+  word.about = option.get_description();
+  word.environment = option.get_envname();
+  word.otherwise = option.get_default_str();
+  word.is_list = option.get_items_expected_max() > 1;
+  return word;
+}
+
+Command described(const CLI::App& app) {
+  Command command{
+      .name = app.get_name(), .about = app.get_description(), .words = {}, .commands = {}};
+  for (const CLI::Option* option : app.get_options())
+    command.words.push_back(described(*option));
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; }))
+    command.commands.push_back(described(*each));
+  return command;
+}
+
 class Parser {
  public:
-  Parser() : app_{"The load balancer that bare-metal Kubernetes lacks."} {
-    app_.name("porter");
+  explicit Parser(std::string_view name)
+      : app_{"The load balancer that bare-metal Kubernetes lacks."} {
+    app_.name(name == "kubectl-porter" ? "kubectl porter" : "porter");
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "Help for every command");
     run();
@@ -38,6 +84,12 @@ class Parser {
     uninstall();
     version();
     completion();
+    manual();
+  }
+
+  [[nodiscard]] Said complete(const std::vector<std::string>& words) const {
+    (void)std::fputs(completions(described(app_), words).c_str(), stdout);
+    return {};
   }
 
   Arguments parse(int count, const char* const* arguments) {
@@ -70,9 +122,11 @@ class Parser {
                             "Everything in one process without a cluster: manifests in a folder, "
                             "addresses and status under --state");
     run_->add_option("--manifests", run_options_.manifests, "Folder of YAML to follow")
+        ->type_name("FOLDER")
         ->required()
         ->envname("PORTER_MANIFESTS");
     run_->add_option("--state", run_options_.state, "Folder for addresses, status and the socket")
+        ->type_name("FOLDER")
         ->envname("PORTER_STATE")
         ->capture_default_str();
     run_->add_option("--node", run_options_.node,
@@ -85,6 +139,7 @@ class Parser {
             "--listen", run_options_.listen,
             "Serve the local API and /metrics on loopback TCP too: 127.0.0.1:PORT or [::1]:PORT")
         ->envname("PORTER_LISTEN");
+    metrics_listen(*run_, run_options_.metrics_listen);
     run_->add_option("--load-balancer-class", run_options_.load_balancer_class,
                      "spec.loadBalancerClass that is ours")
         ->envname("PORTER_LOAD_BALANCER_CLASS")
@@ -106,6 +161,14 @@ class Parser {
         ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
         ->envname("PORTER_LOG_LEVEL")
         ->capture_default_str();
+  }
+
+  static void metrics_listen(CLI::App& command, std::string& option) {
+    command
+        .add_option("--metrics-listen", option,
+                    "Serve /metrics, /healthz and /readyz, and nothing else, over plain HTTP to "
+                    "whoever reaches it: ADDRESS:PORT, or :PORT for all addresses")
+        ->envname("PORTER_METRICS_LISTEN");
   }
 
   static void access(CLI::App& command, ClusterOptions& options) {
@@ -152,6 +215,7 @@ class Parser {
         ->add_option("--listen", controller_options_.listen,
                      "Serve /healthz, /readyz and /metrics on loopback TCP: 127.0.0.1:PORT")
         ->envname("PORTER_LISTEN");
+    metrics_listen(*controller_, controller_options_.metrics_listen);
     controller_
         ->add_flag("--claim-unclassed", controller_options_.claim_unclassed,
                    "Adopt Services of type LoadBalancer without a class")
@@ -214,10 +278,24 @@ class Parser {
         ->add_option("--listen", speaker_options_.listen,
                      "Serve the local API and /metrics on loopback TCP too: 127.0.0.1:PORT")
         ->envname("PORTER_LISTEN");
+    metrics_listen(*speaker_, speaker_options_.metrics_listen);
     speaker_
         ->add_flag("--metrics-per-service", speaker_options_.metrics_per_service,
                    "One series per Service in /metrics")
         ->envname("PORTER_METRICS_PER_SERVICE");
+    openelb();
+  }
+
+  // Manifests written for OpenELB's speaker carry them; what they say is logged at the start.
+  void openelb() {
+    const auto taken = [this](const char* flag, std::optional<bool>& given, const char* words) {
+      // `=false` counts as -1.
+      speaker_->add_flag_function(flag, [&given](std::int64_t count) { given = count > 0; }, words);
+    };
+    taken("--enable-layer2", speaker_options_.enable_layer2,
+          "OpenELB's flag: accepted, for its manifests; this release announces by BGP only");
+    taken("--enable-keepalived-vip", speaker_options_.enable_keepalived_vip,
+          "OpenELB's flag: accepted, for its manifests; Porter has no keepalived");
   }
 
   CLI::App* query(const char* name, const char* description, QueryOptions::Verb verb) {
@@ -241,8 +319,17 @@ class Parser {
                     "spec.loadBalancerClass that the cluster's porter-controller takes for its own")
         ->envname("PORTER_LOAD_BALANCER_CLASS")
         ->capture_default_str();
+    command
+        .add_flag("--claim-unclassed", query_.claim_unclassed,
+                  "The cluster's porter-controller adopts Services without a class")
+        ->envname("PORTER_CLAIM_UNCLASSED");
+    command
+        .add_flag("--ignore-exclude-label", query_.ignore_exclude_label,
+                  "The cluster's Porter passes over exclude-from-external-load-balancers")
+        ->envname("PORTER_IGNORE_EXCLUDE_LABEL");
     command.add_option("-o,--output", query_.output, "text, json or yaml")
-        ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
+        ->transform(
+            CLI::CheckedTransformer(kOutputs, CLI::ignore_case).description("{text,json,yaml}"))
         ->type_name("FORMAT");
     command.add_flag("--watch,-w", query_.watch, "Print again whenever it changes");
     command.callback([this, verb] { query_.verb = verb; });
@@ -283,9 +370,11 @@ class Parser {
     migrate_->add_option("FROM", migrate_options_.from, "metallb or openelb")
         ->required()
         ->transform(CLI::CheckedTransformer(
-            std::map<std::string, MigrateOptions::From>{{"metallb", MigrateOptions::From::MetalLb},
-                                                        {"openelb", MigrateOptions::From::OpenElb}},
-            CLI::ignore_case))
+                        std::map<std::string, MigrateOptions::From>{
+                            {"metallb", MigrateOptions::From::MetalLb},
+                            {"openelb", MigrateOptions::From::OpenElb}},
+                        CLI::ignore_case)
+                        .description("{metallb,openelb}"))
         ->type_name("");
     migrate_->add_option("FILE", migrate_options_.files, "What `kubectl get … -o yaml` printed")
         ->required();
@@ -322,6 +411,12 @@ class Parser {
       said_ = Said{};
     });
   }
+  void manual() {
+    app_.add_subcommand("man", "The manual page: porter man | man -l -")->callback([this] {
+      (void)std::fputs(manual_page(described(app_), PORTER_VERSION).c_str(), stdout);
+      said_ = Said{};
+    });
+  }
   void completion() {
     CLI::App* command = app_.add_subcommand("completion", "A completion script for the shell");
     command->add_option("SHELL", shell_, "bash, zsh or fish")
@@ -355,8 +450,13 @@ class Parser {
 }  // namespace
 
 Arguments parse_arguments(int count, const char* const* arguments) {
-  Parser parser;
-  return parser.parse(count, arguments);
+  std::string_view name = count > 0 ? arguments[0] : "";
+  name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+  // The completion scripts ask so, and kubectl where we are its plugin.
+  const bool is_plugin = name == "kubectl_complete-porter";
+  if (is_plugin || (count > 1 && std::string_view{arguments[1]} == "__complete"))
+    return Parser{name}.complete({arguments + (is_plugin ? 1 : 2), arguments + count});
+  return Parser{name}.parse(count, arguments);
 }
 
 }  // namespace porter::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,8 +22,9 @@ struct RunOptions {
   std::string manifests;
   std::string state = "/var/lib/porter";
   std::string node;
-  std::string socket;  // empty: STATE/porter.sock
-  std::string listen;  // "127.0.0.1:7471": the API on loopback TCP too; empty: not
+  std::string socket;          // empty: STATE/porter.sock
+  std::string listen;          // "127.0.0.1:7471": the API on loopback TCP too; empty: not
+  std::string metrics_listen;  // ":7472": /metrics and health for everybody; empty: not
   std::string load_balancer_class = "network.kubesphere.io/porter";
   std::string secret_namespace = "porter-system";
   bool claim_unclassed = false;
@@ -45,11 +47,12 @@ struct ControllerOptions {
   ClusterOptions cluster;
   std::string identity;  // empty: the host's name and a random part
   std::string listen;    // health, on loopback TCP; empty: not
+  std::string metrics_listen;
   bool claim_unclassed = false;
   std::string webhook_listen = ":9443";            // empty: no webhooks
   std::string webhook_service = "porter-webhook";  // in Porter's namespace
   std::string webhook_url;                         // empty: the API server asks at the Service
-  std::int64_t webhook_certificate_lifetime = 90 * 86'400;  // seconds
+  std::int64_t webhook_certificate_lifetime = std::int64_t{90} * 86'400;  // seconds
 };
 
 struct SpeakerOptions {
@@ -58,7 +61,11 @@ struct SpeakerOptions {
   std::string state = "/run/porter";
   std::string socket;  // empty: STATE/porter.sock
   std::string listen;
+  std::string metrics_listen;
   bool metrics_per_service = false;
+  // OpenELB's flags of these names, where they were given.
+  std::optional<bool> enable_layer2;
+  std::optional<bool> enable_keepalived_vip;
 };
 
 struct UninstallOptions {
@@ -73,6 +80,8 @@ struct QueryOptions {
   std::string kubeconfig;  // these ask a cluster in a socket's place
   std::string context;
   std::string load_balancer_class = "network.kubesphere.io/porter";
+  bool claim_unclassed = false;
+  bool ignore_exclude_label = false;
   Output output = Output::Text;
   bool watch = false;
   std::string peer;     // routes, peers

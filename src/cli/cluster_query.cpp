@@ -22,7 +22,6 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using model::Kind;
 using Verb = QueryOptions::Verb;
 
 constexpr auto kPatience = 30s;  // for all lists
@@ -36,6 +35,8 @@ plan::Identity identity_of(const QueryOptions& options) {
   plan::Identity identity;
   identity.role = plan::Role::Controller;
   identity.load_balancer_class = options.load_balancer_class;
+  identity.claim_unclassed = options.claim_unclassed;
+  identity.ignore_exclude_label = options.ignore_exclude_label;
   identity.default_mode = model::NextHopMode::Self;
   return identity;
 }

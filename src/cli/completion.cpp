@@ -1,116 +1,129 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/completion.hpp"
+#include <algorithm>
 
-#include <array>
+#include "cli/command.hpp"
 
 namespace porter::cli {
 namespace {
 
-struct Command {
-  std::string_view name;
-  std::string_view about;
-  std::string_view words;  // its options
+constexpr std::string_view kBash = R"(# bash completion for porter: source it, or put it into
+# bash-completion's completions folder as "porter"
+_porter() {
+  local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]} out
+  out=$("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
+  COMPREPLY=($(cut -f1 <<<"${out%:*}"))
+  if [ "${out##*:}" = 0 ]; then COMPREPLY+=($(compgen -f -- "$cur")); fi
+}
+complete -o filenames -F _porter porter
+)";
+
+constexpr std::string_view kZsh = R"(#compdef porter
+_porter() {
+  local out=$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
+  local -a found=(${(f)out})
+  local files=$found[-1]
+  found=(${${found[1,-2]}/:/\\:})
+  found=(${found/$'\t'/:})
+  (( $#found )) && _describe porter found
+  if [[ $files == :0 ]]; then _files; fi
+}
+_porter "$@"
+)";
+
+constexpr std::string_view kFish = R"(function __porter_complete
+  set -l words (commandline -opc) (commandline -ct)
+  set -l found ($words[1] __complete $words[2..-1] 2>/dev/null)
+  test (count $found) -gt 0; or return
+  test $found[-1] = :0; and __fish_complete_path (commandline -ct)
+  string match -v -r '^:' -- $found
+end
+complete -c porter -f -a '(__porter_complete)'
+)";
+
+const Word* named(const Command& command, std::string_view name) {
+  const auto found = std::ranges::find_if(command.words, [&](const Word& word) {
+    return !word.is_positional && std::ranges::find(word.names, name) != word.names.end();
+  });
+  return found == command.words.end() ? nullptr : &*found;
+}
+
+// Of the positional arguments the one that comes after `count`; the last one may be a list.
+const Word* positional(const Command& command, std::size_t count) {
+  const Word* last = nullptr;
+  for (const Word& word : command.words) {
+    if (!word.is_positional) continue;
+    last = &word;
+    if (count-- == 0) return last;
+  }
+  return last != nullptr && last->is_list ? last : nullptr;
+}
+
+class Answer {
+ public:
+  explicit Answer(std::string_view begun) : begun_{begun} {}
+
+  void offer(std::string_view candidate, std::string_view about) {
+    if (!candidate.starts_with(begun_)) return;
+    text_.append(candidate);
+    if (!about.empty()) text_.append("\t").append(about);
+    text_ += '\n';
+  }
+  void offer_values(const Word& word) {
+    for (const std::string& choice : word.choices)
+      offer(choice, {});
+    files_ = files_ || word.value == "FILE" || word.value == "FOLDER" || word.names[0] == "FILE";
+  }
+  [[nodiscard]] std::string text() && { return std::move(text_) + (files_ ? ":0\n" : ":4\n"); }
+
+ private:
+  std::string_view begun_;
+  std::string text_;
+  bool files_ = false;
 };
-
-constexpr std::array kCommands{
-    Command{"run", "everything in one process, without a cluster",
-            "--manifests --state --node --socket --listen --load-balancer-class --secret-namespace "
-            "--claim-unclassed --ignore-exclude-label --metrics-per-service --log-level --help"},
-    Command{"controller", "in a cluster: gives Services their addresses",
-            "--kubeconfig --context --namespace --identity --listen --load-balancer-class "
-            "--claim-unclassed --ignore-exclude-label --log-level --help"},
-    Command{
-        "speaker", "in a cluster: announces them from a node",
-        "--kubeconfig --context --namespace --node --state --socket --listen "
-        "--load-balancer-class --ignore-exclude-label --metrics-per-service --log-level --help"},
-    Command{"status", "how things stand",
-            "--socket --kubeconfig --context --load-balancer-class --output --watch --help"},
-    Command{"peers", "the BGP neighbours",
-            "--socket --kubeconfig --context --load-balancer-class --output --watch --help"},
-    Command{"routes", "what is announced or was received",
-            "--peer --received --socket --kubeconfig --context --load-balancer-class --output "
-            "--watch --help"},
-    Command{"pools", "the pools of addresses",
-            "--socket --kubeconfig --context --load-balancer-class --output --watch --help"},
-    Command{
-        "explain", "why a Service has no address or is not announced",
-        "service --socket --kubeconfig --context --load-balancer-class --output --watch --help"},
-    Command{"migrate", "another load balancer's objects as ours", "metallb openelb --help"},
-    Command{"validate", "what admission would say, offline", "--strict --help"},
-    Command{"crds", "the CustomResourceDefinitions", "--help"},
-    Command{"uninstall", "takes everything of ours out of a cluster",
-            "--kubeconfig --context --namespace --dry-run --yes --help"},
-    Command{"completion", "this script", "bash zsh fish"},
-    Command{"version", "the version", "--help"},
-};
-
-std::string names() {
-  std::string out;
-  for (const Command& command : kCommands) {
-    if (!out.empty()) out += ' ';
-    out += command.name;
-  }
-  return out;
-}
-
-std::string bash() {
-  std::string out =
-      "# bash completion for porter: source it, or put it into bash-completion's completions "
-      "folder\n"
-      "_porter() {\n"
-      "  local cur=${COMP_WORDS[COMP_CWORD]} words=\n"
-      "  if [ \"$COMP_CWORD\" -eq 1 ]; then words='" +
-      names() +
-      "'\n"
-      "  else case ${COMP_WORDS[1]} in\n";
-  for (const Command& command : kCommands) {
-    out += "    " + std::string{command.name} + ") words='" + std::string{command.words} + "' ;;\n";
-  }
-  out +=
-      "  esac; fi\n"
-      "  case $cur in -*|'') COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
-      "  *) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\")) ;; esac\n"
-      "}\n"
-      "complete -F _porter porter\n";
-  return out;
-}
-
-std::string zsh() {
-  std::string out =
-      "#compdef porter\n"
-      "_porter() {\n"
-      "  if (( CURRENT == 2 )); then\n"
-      "    local -a commands=(\n";
-  for (const Command& command : kCommands) {
-    out += "      '" + std::string{command.name} + ':' + std::string{command.about} + "'\n";
-  }
-  out += "    )\n    _describe command commands\n    return\n  fi\n  case $words[2] in\n";
-  for (const Command& command : kCommands) {
-    out +=
-        "    " + std::string{command.name} + ") compadd -- " + std::string{command.words} + " ;;\n";
-  }
-  out += "  esac\n  _files\n}\n_porter \"$@\"\n";
-  return out;
-}
-
-std::string fish() {
-  std::string out = "complete -c porter -n __fish_use_subcommand -f\n";
-  for (const Command& command : kCommands) {
-    const std::string name{command.name};
-    out += "complete -c porter -n __fish_use_subcommand -f -a " + name + " -d '" +
-           std::string{command.about} + "'\n";
-    out += "complete -c porter -n '__fish_seen_subcommand_from " + name + "' -a '" +
-           std::string{command.words} + "'\n";
-  }
-  return out;
-}
 
 }  // namespace
 
+std::string completions(const Command& root, const std::vector<std::string>& words) {
+  const std::string begun = words.empty() ? std::string{} : words.back();
+  Answer answer{begun};
+  const Command* command = &root;
+  const Word* wanted = nullptr;  // its value comes next
+  std::size_t count = 0;         // positional arguments so far
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (wanted != nullptr) {
+      wanted = nullptr;
+    } else if (word.starts_with('-')) {
+      const Word* const option = named(*command, word);
+      if (option != nullptr && !option->value.empty()) wanted = option;
+    } else {
+      const auto next = std::ranges::find(command->commands, word, &Command::name);
+      if (next == command->commands.end()) {
+        ++count;
+      } else {
+        command = &*next;
+        count = 0;
+      }
+    }
+  }
+  if (wanted != nullptr) {
+    answer.offer_values(*wanted);
+  } else if (begun.starts_with('-')) {
+    for (const Word& word : command->words) {
+      if (!word.is_positional) answer.offer(word.names.back(), word.about);
+    }
+  } else {
+    for (const Command& each : command->commands)
+      answer.offer(each.name, each.about);
+    if (const Word* const next = positional(*command, count)) answer.offer_values(*next);
+  }
+  return std::move(answer).text();
+}
+
 std::string completion_script(std::string_view shell) {
-  if (shell == "bash") return bash();
-  if (shell == "zsh") return zsh();
-  if (shell == "fish") return fish();
+  if (shell == "bash") return std::string{kBash};
+  if (shell == "zsh") return std::string{kZsh};
+  if (shell == "fish") return std::string{kFish};
   return {};
 }
 

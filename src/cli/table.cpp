@@ -53,7 +53,7 @@ std::string Table::print(Colour colour) const {
     }
     out += '\n';
   };
-  const auto itself = [](const std::string& text) -> const std::string& { return text; };
+  const auto itself = [](std::string_view text) { return text; };
   line(header_, itself, itself);
   for (const auto& row : rows_) {
     line(
@@ -73,7 +73,7 @@ std::string age(long long seconds) {
   if (seconds < 120) return std::to_string(seconds) + 's';
   if (seconds < 600) return two(seconds / 60, 'm', seconds % 60, 's');
   if (seconds < 7200) return std::to_string(seconds / 60) + 'm';
-  if (seconds < 48 * 3600) return two(seconds / 3600, 'h', seconds % 3600 / 60, 'm');
+  if (seconds < 172'800) return two(seconds / 3600, 'h', seconds % 3600 / 60, 'm');
   return two(seconds / 86400, 'd', seconds % 86400 / 3600, 'h');
 }
 

@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "cli/arguments.hpp"
-#include "cli/completion.hpp"
 #include "cli/render.hpp"
 
 namespace porter::cli {
@@ -44,12 +43,6 @@ TEST(Render, TakesAnAnswerWithoutAnyField) {
   EXPECT_NE(render_routes(Tree::map(), Colour::Never), "");
   EXPECT_NE(render_received(Tree::map(), Colour::Never), "");
   EXPECT_NE(render_pools(Tree::map(), Colour::Never), "");
-}
-
-TEST(Completion, KnowsTheShellsItOffers) {
-  for (const char* shell : {"bash", "zsh", "fish"})
-    EXPECT_NE(completion_script(shell).find("explain"), std::string::npos) << shell;
-  EXPECT_EQ(completion_script("csh"), "");
 }
 
 Arguments parsed(std::vector<const char*> words) {

@@ -39,6 +39,7 @@ Line line_of(std::string file, unsigned line, const std::string& object, const P
 
 std::vector<Line> lines_of(const manifests::Loaded& loaded) {
   std::vector<Line> lines;
+  lines.reserve(loaded.problems.size());
   for (const manifests::LoadedProblem& each : loaded.problems) {
     lines.push_back(line_of(each.file, each.problem.line,
                             each.key ? to_string(*each.key) : std::string{}, each.problem));

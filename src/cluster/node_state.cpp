@@ -26,6 +26,7 @@ std::vector<std::string> capabilities_of(const bgp::Negotiated& negotiated) {
     if (negotiated.add_path_send.has(family))
       names.push_back(fmt::format("add-path-send {}", name));
   }
+  if (negotiated.extended_next_hop) names.emplace_back("extended-next-hop ipv4");
   return names;
 }
 
@@ -37,10 +38,11 @@ Session session_of(const speaker::PeerSnapshot& peer, const plan::PeerOutcomes& 
   if (!peer.zone.empty()) session.neighbor += "%" + peer.zone;
   session.state = to_string(peer.status.state);
   session.since = peer.since;
-  if (const auto outcome = planned.find(peer.peer);
-      outcome != planned.end() && outcome->second.spec) {
-    session.local_as = outcome->second.spec->config.open.local_as.number;
-    session.peer_as = outcome->second.spec->config.open.remote_as.number;
+  if (const auto outcome = planned.find(peer.peer); outcome != planned.end()) {
+    if (const auto& spec = outcome->second.spec) {
+      session.local_as = spec->config.open.local_as.number;
+      session.peer_as = spec->config.open.remote_as.number;
+    }
   }
   if (const auto& negotiated = peer.status.negotiated) {
     session.router_id = to_string(negotiated->peer_id);
@@ -48,6 +50,7 @@ Session session_of(const speaker::PeerSnapshot& peer, const plan::PeerOutcomes& 
     session.capabilities = capabilities_of(*negotiated);
   }
   session.sent = {.ipv4 = peer.sent_v4.paths, .ipv6 = peer.sent_v6.paths};
+  session.kept_back = {.ipv4 = peer.sent_v4.refused, .ipv6 = peer.sent_v6.refused};
   session.received = {.ipv4 = peer.received_v4, .ipv6 = peer.received_v6};
   session.flaps = static_cast<std::uint32_t>(peer.status.flaps);
   const auto notification = [&](const auto& message, TimePoint at) {
@@ -64,13 +67,17 @@ Session session_of(const speaker::PeerSnapshot& peer, const plan::PeerOutcomes& 
 
 }  // namespace
 
-model::BgpNodeState node_state(const std::string& node, const std::string& version,
+model::BgpNodeState node_state(const plan::View& view, const std::string& version,
                                const std::vector<speaker::PeerSnapshot>& peers,
                                const plan::PeerOutcomes& planned, TimePoint now,
                                std::int64_t unix_now) {
   model::BgpNodeState state;
-  state.meta.name.name = node;
+  state.meta.name.name = view.identity.node;
   state.version = version;
+  if (const plan::SessionGround ground = plan::session_ground(view); ground.conf != nullptr) {
+    state.router_id = to_string(ground.router_id);
+    state.as = ground.local_as.number;
+  }
   for (const speaker::PeerSnapshot& peer : peers) {
     ++state.total;
     if (peer.status.state == bgp::State::Established) ++state.established;

@@ -12,7 +12,7 @@
 namespace porter::cluster {
 
 // What a speaker tells of its node.
-[[nodiscard]] model::BgpNodeState node_state(const std::string& node, const std::string& version,
+[[nodiscard]] model::BgpNodeState node_state(const plan::View& view, const std::string& version,
                                              const std::vector<speaker::PeerSnapshot>& peers,
                                              const plan::PeerOutcomes& planned, TimePoint now,
                                              std::int64_t unix_now);

@@ -75,6 +75,7 @@ void Recorder::retry() {
   for (const Address& address : addresses)
     write(address);
   std::vector<model::ObjectKey> keys;
+  keys.reserve(statuses_.size() + holdings_.size());
   for (const auto& [key, tree] : statuses_)
     keys.push_back(key);
   for (const model::ObjectKey& key : keys)
@@ -186,9 +187,11 @@ void Recorder::status(const model::ObjectKey& key) {
 // Told again for every address that comes and goes: the same that is under way is not repeated.
 void Recorder::hold(const model::ObjectKey& key) {
   const auto found = holdings_.find(key);
-  if (found == holdings_.end() || !found->second.next || !hooks_.may_act()) return;
+  if (found == holdings_.end() || !hooks_.may_act()) return;
   Holding& holding = found->second;
-  if (holding.under_way == holding.next->is_held) {
+  if (!holding.next) return;
+  const plan::FinalizersWanted next = *holding.next;
+  if (holding.under_way == next.is_held) {
     holding.next.reset();
     return;
   }
@@ -200,8 +203,8 @@ void Recorder::hold(const model::ObjectKey& key) {
     holdings_.erase(found);
     return;
   }
-  const bool is_held = holding.next->is_held;
-  wish.operation = kube::PatchMetadata{.metadata = finalizers_tree(holding.next->list),
+  const bool is_held = next.is_held;
+  wish.operation = kube::PatchMetadata{.metadata = finalizers_tree(next.list),
                                        .resource_version = source_.seen_version_of(key)};
   wish.rebase = [this, is_held](const Tree& current) -> std::optional<kube::Operation> {
     return hooks_.may_act() ? finalizers_patch(current, is_held) : std::nullopt;

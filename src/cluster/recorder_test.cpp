@@ -40,7 +40,7 @@ struct Scene {
                                             kube::Writer::Options{}, [] {});
     source =
         std::make_unique<Source>(bench.context.get_executor(), *client, std::vector<model::Kind>{},
-                                 Source::Statuses::Told, 1, [](plan::Fact) {});
+                                 Source::Statuses::Told, 1, [](const plan::Fact&) {});
     recorder = std::make_unique<Recorder>(
         *writer, *source,
         Recorder::Hooks{.fact = [this](plan::Fact fact) { facts.push_back(std::move(fact)); },
@@ -55,7 +55,7 @@ struct Scene {
     kube::finish(bench, bench.tasks.stop());
   }
 
-  void record(std::uint64_t revision, bool is_wanted = true) {
+  void record(std::uint64_t revision, bool is_wanted = true) const {
     plan::Record change{.address = kAddress, .value = std::nullopt, .revision = revision};
     if (is_wanted) {
       model::EipAddress& value = change.value.emplace();

@@ -98,15 +98,16 @@ bool grants(const Tree& rules, const Right& right) {
   });
 }
 
-Rights::Rights(io::asio::any_io_executor executor, kube::Client& client, std::string ns,
+Rights::Rights(const io::asio::any_io_executor& executor, kube::Client& client, std::string ns,
                std::vector<Right> needed)
     : client_{client},
       ns_{std::move(ns)},
       needed_{std::move(needed)},
-      timer_{std::move(executor), TimePoint::min()} {}
+      timer_{executor, TimePoint::min()} {}
 
 std::vector<std::string> Rights::troubles() const {
   std::vector<std::string> list;
+  list.reserve(missing_.size());
   for (const Right& right : missing_)
     list.push_back(fmt::format("may not {}: no role grants it", words(right)));
   return list;

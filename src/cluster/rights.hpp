@@ -35,7 +35,7 @@ class Rights {
   static constexpr std::chrono::seconds kOften{10};  // at first, and while something is missing
   static constexpr std::chrono::seconds kSeldom{60};
 
-  Rights(io::asio::any_io_executor executor, kube::Client& client, std::string ns,
+  Rights(const io::asio::any_io_executor& executor, kube::Client& client, std::string ns,
          std::vector<Right> needed);
   Rights(const Rights&) = delete;
   Rights& operator=(const Rights&) = delete;

@@ -68,7 +68,7 @@ TEST(Rights, StarsGrantEverything) {
 TEST(Rights, WhatIsMissingIsNamed) {
   manifests::Bench bench;
   io::Worker worker{bench.context.get_executor()};
-  kube::TestServer server{
+  const kube::TestServer server{
       bench, [](const kube::TestServer::Seen&) {
         return kube::TestServer::Answer{
             .bytes = kube::http_answer(201, R"({"status":{"incomplete":false,"resourceRules":[

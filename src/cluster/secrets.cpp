@@ -12,7 +12,7 @@
 
 namespace porter::cluster {
 
-Secrets::Secrets(io::asio::any_io_executor executor, kube::Client& client, std::string ns,
+Secrets::Secrets(const io::asio::any_io_executor& executor, kube::Client& client, std::string ns,
                  std::function<void(plan::Fact)> on_fact)
     : client_{client},
       ns_{std::move(ns)},

@@ -18,7 +18,7 @@ class Secrets {
  public:
   static constexpr std::chrono::seconds kEvery{10};
 
-  Secrets(io::asio::any_io_executor executor, kube::Client& client, std::string ns,
+  Secrets(const io::asio::any_io_executor& executor, kube::Client& client, std::string ns,
           std::function<void(plan::Fact)> on_fact);
   Secrets(const Secrets&) = delete;
   Secrets& operator=(const Secrets&) = delete;

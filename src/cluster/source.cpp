@@ -68,6 +68,7 @@ void Source::add(Kind kind) {
   kube::Reflector::Told events;
   events.fact = [this](plan::Fact fact) { take(std::move(fact)); };
   events.synced = [this] { synced(); };
+  events.went_back = [this, kind] { went_back(kind); };
   reflectors_.push_back(
       std::make_unique<kube::Reflector>(executor_, client_, std::move(config), std::move(events)));
 }
@@ -109,6 +110,7 @@ std::vector<std::string> Source::awaited() const {
 
 std::vector<Source::Followed> Source::followed() const {
   std::vector<Followed> list;
+  list.reserve(reflectors_.size());
   for (const auto& reflector : reflectors_) {
     list.push_back(
         {.kind = reflector->resource().plural, .counters = reflector->status().counters});
@@ -130,23 +132,35 @@ const std::string& Source::seen_version_of(const model::ObjectKey& key) const {
 
 void Source::written(const model::ObjectKey& key, const std::string& resource_version) {
   if (!has_versions(key.kind)) return;
-  if (resource_version.empty()) {
-    versions_.erase(key);
-  } else {
+  if (!resource_version.empty()) {
     versions_[key] = resource_version;
+  } else if (const auto found = versions_.find(key); found != versions_.end()) {
+    deleted_versions_[key] = std::move(found->second);
+    versions_.erase(found);
   }
+}
+
+void Source::went_back(Kind kind) {
+  for (auto* const versions : {&versions_, &deleted_versions_, &seen_versions_})
+    std::erase_if(*versions, [&](const auto& each) { return each.first.kind == kind; });
+  if (on_went_back_) on_went_back_();
 }
 
 void Source::take(plan::Fact fact) {
   if (const auto* const seen = std::get_if<plan::ObjectSeen>(&fact);
       seen != nullptr && has_versions(seen->key.kind)) {
     if (seen->object) {
-      std::string& known = versions_[seen->key];
       // An answer to our own write overtook the watch: what comes now is what was there before it.
+      const auto deleted = deleted_versions_.find(seen->key);
+      if (deleted != deleted_versions_.end() &&
+          number_of(seen->resource_version) <= number_of(deleted->second))
+        return;
+      std::string& known = versions_[seen->key];
       if (number_of(seen->resource_version) < number_of(known)) return;
       known = seen->resource_version;
     } else {
       versions_.erase(seen->key);
+      deleted_versions_.erase(seen->key);
     }
   }
   if (const auto* const seen = std::get_if<plan::ObjectSeen>(&fact)) {
@@ -156,6 +170,9 @@ void Source::take(plan::Fact fact) {
       seen_versions_.erase(seen->key);
     }
   }
+  if (const auto* const seen = std::get_if<plan::ProblemsSeen>(&fact);
+      seen != nullptr && seen->meta && seen->key.kind != Kind::Service)
+    seen_versions_[seen->key] = seen->resource_version;
   on_fact_(std::move(fact));
 }
 

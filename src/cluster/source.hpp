@@ -56,11 +56,15 @@ class Source {
   // The same as the watch told it, of objects that have finalizers or should get one.
   [[nodiscard]] const std::string& seen_version_of(const model::ObjectKey& key) const;
   // The API server answered a write of ours with a newer one: what is older on its way is no news.
+  // Empty: we deleted it.
   void written(const model::ObjectKey& key, const std::string& resource_version);
+  // What to do when the storage was restored from a backup; without it all is told anew.
+  void on_went_back(std::function<void()> call) { on_went_back_ = std::move(call); }
 
  private:
   void take(plan::Fact fact);
   void synced();
+  void went_back(model::Kind kind);
   void add(model::Kind kind);
 
   io::asio::any_io_executor executor_;
@@ -70,7 +74,9 @@ class Source {
   std::set<model::Kind> kinds_;
 
   OnFact on_fact_;
+  std::function<void()> on_went_back_;
   std::map<model::ObjectKey, std::string> versions_;
+  std::map<model::ObjectKey, std::string> deleted_versions_;  // by us, and the watch is behind
   std::map<model::ObjectKey, std::string> seen_versions_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
   bool is_synced_ = false;

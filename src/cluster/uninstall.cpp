@@ -89,12 +89,9 @@ Request get(std::string path) {
 
 }  // namespace
 
-Uninstall::Uninstall(io::asio::any_io_executor executor, kube::Client& client, Options options,
-                     Say say)
-    : client_{client},
-      options_{std::move(options)},
-      say_{std::move(say)},
-      timer_{std::move(executor)} {}
+Uninstall::Uninstall(const io::asio::any_io_executor& executor, kube::Client& client,
+                     Options options, Say say)
+    : client_{client}, options_{std::move(options)}, say_{std::move(say)}, timer_{executor} {}
 
 io::Task<> Uninstall::run() {
   co_await take_lease();
@@ -249,6 +246,7 @@ io::Task<> Uninstall::let_go(const Resource& resource, const Held& object) {
 
 io::Task<> Uninstall::delete_crds() {
   std::vector<Target> targets;
+  targets.reserve(std::size(kOurKinds));
   for (const Kind kind : kOurKinds)
     targets.push_back(
         {.resource = crd_resource(), .name = {.ns = {}, .name = model::crd_name(kind)}});

@@ -32,7 +32,8 @@ class Uninstall {
   // One line for people: what was done.
   using Say = std::function<void(const std::string&)>;
 
-  Uninstall(io::asio::any_io_executor executor, kube::Client& client, Options options, Say say);
+  Uninstall(const io::asio::any_io_executor& executor, kube::Client& client, Options options,
+            Say say);
   Uninstall(const Uninstall&) = delete;
   Uninstall& operator=(const Uninstall&) = delete;
   ~Uninstall() = default;

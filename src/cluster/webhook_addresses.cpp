@@ -32,6 +32,7 @@ WebhookAddresses::WebhookAddresses(io::asio::any_io_executor executor, kube::Cli
     : reflector_{std::move(executor), client, config(jitter_seed),
                  kube::Reflector::Told{.fact = [this](const plan::Fact& fact) { take(fact); },
                                        .synced = {},
+                                       .went_back = {},
                                        .other = {},
                                        .trouble = {}}} {}
 

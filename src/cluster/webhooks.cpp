@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/webhooks.hpp"
 
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "io/log.hpp"
+#include "io/tcp.hpp"
 #include "io/wall_clock.hpp"
 #include "watch/item_stream.hpp"
 
@@ -40,27 +40,7 @@ io::HttpResponse converted(const std::string& body) {
 
 }  // namespace
 
-Result<kube::Tcp::endpoint> listen_endpoint(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const auto wrong = [&] {
-    return fail(Errc::Invalid,
-                fmt::format("{}: not ADDRESS:PORT, such as :9443 or [::1]:9443", shown(text)));
-  };
-  if (colon == std::string::npos) return wrong();
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, port);
-  if (error != std::errc{} || stopped != end) return wrong();
-  std::string host = text.substr(0, colon);
-  if (host.empty()) return kube::Tcp::endpoint{asio::ip::address_v6::any(), port};
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  boost::system::error_code no_address;
-  const auto address = asio::ip::make_address(host, no_address);
-  if (no_address) return wrong();
-  return kube::Tcp::endpoint{address, port};
-}
-
-Webhooks::Webhooks(asio::any_io_executor executor, kube::Client& client, Options options)
+Webhooks::Webhooks(const asio::any_io_executor& executor, kube::Client& client, Options options)
     : options_{std::move(options)},
       worker_{executor},
       addresses_{executor, client, options_.jitter_seed},
@@ -96,7 +76,7 @@ std::vector<std::string> Webhooks::troubles() const {
 }
 
 Result<void> Webhooks::listen() {
-  const auto endpoint = listen_endpoint(options_.listen);
+  const auto endpoint = io::listen_endpoint(options_.listen);
   if (!endpoint) return Failure<>{endpoint.error()};
   Result<std::uint16_t> port = server_.listen(*endpoint);
   if (!port && endpoint->address() == asio::ip::address_v6::any())  // a host without IPv6

@@ -29,7 +29,7 @@ class Webhooks {
     std::uint64_t jitter_seed = 1;
   };
 
-  Webhooks(io::asio::any_io_executor executor, kube::Client& client, Options options);
+  Webhooks(const io::asio::any_io_executor& executor, kube::Client& client, Options options);
   Webhooks(const Webhooks&) = delete;
   Webhooks& operator=(const Webhooks&) = delete;
   ~Webhooks() = default;
@@ -60,8 +60,5 @@ class Webhooks {
   std::string trouble_;
   io::TaskGroup tasks_;
 };
-
-// An endpoint of "ADDRESS:PORT"; no address: all of them.
-[[nodiscard]] Result<kube::Tcp::endpoint> listen_endpoint(const std::string& text);
 
 }  // namespace porter::cluster

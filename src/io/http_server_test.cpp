@@ -25,7 +25,7 @@ std::string socket_path() {
 HttpResponse echo(const HttpRequest& request) {
   std::string body = request.method + ' ' + request.path;
   for (const auto& [key, value] : request.query)
-    body += ' ' + key + '=' + value;
+    body.append(" ").append(key).append("=").append(value);
   return {.status = 200, .content_type = "text/plain", .body = std::move(body)};
 }
 

@@ -32,7 +32,7 @@ Result<std::unique_ptr<Inotify>> Inotify::open(const asio::any_io_executor& exec
   return std::make_unique<Inotify>(executor, file);
 }
 
-Inotify::Inotify(asio::any_io_executor executor, int file) : file_{std::move(executor), file} {}
+Inotify::Inotify(const asio::any_io_executor& executor, int file) : file_{executor, file} {}
 
 Result<int> Inotify::watch(const std::string& folder) {
   const int watch = ::inotify_add_watch(file_.native_handle(), folder.c_str(), kInteresting);

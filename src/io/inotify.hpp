@@ -26,7 +26,7 @@ class Inotify {
   };
 
   [[nodiscard]] static Result<std::unique_ptr<Inotify>> open(const asio::any_io_executor& executor);
-  Inotify(asio::any_io_executor executor, int file);
+  Inotify(const asio::any_io_executor& executor, int file);
   Inotify(const Inotify&) = delete;
   Inotify& operator=(const Inotify&) = delete;
   ~Inotify() = default;

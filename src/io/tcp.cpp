@@ -18,6 +18,8 @@
 
 #include <fmt/format.h>
 
+#include "base/tree.hpp"
+
 namespace porter::io {
 namespace {
 
@@ -134,6 +136,26 @@ Tcp::endpoint endpoint_of(const Address& address, std::uint16_t port, unsigned s
 unsigned scope_of(const Tcp::endpoint& endpoint) {
   return endpoint.address().is_v6() ? static_cast<unsigned>(endpoint.address().to_v6().scope_id())
                                     : 0;
+}
+
+Result<Tcp::endpoint> listen_endpoint(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const auto wrong = [&] {
+    return fail(Errc::Invalid,
+                fmt::format("{}: not ADDRESS:PORT, such as :9443 or [::1]:9443", shown(text)));
+  };
+  if (colon == std::string::npos) return wrong();
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data() + colon + 1, end, port);
+  if (error != std::errc{} || stopped != end) return wrong();
+  std::string host = text.substr(0, colon);
+  if (host.empty()) return Tcp::endpoint{asio::ip::address_v6::any(), port};
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code no_address;
+  const auto address = asio::ip::make_address(host, no_address);
+  if (no_address) return wrong();
+  return Tcp::endpoint{address, port};
 }
 
 std::string words(const boost::system::error_code& error) {

@@ -22,6 +22,8 @@ using Tcp = asio::ip::tcp;
 
 [[nodiscard]] Address address_of(const asio::ip::address& address);  // IPv4-mapped becomes IPv4
 [[nodiscard]] Tcp::endpoint endpoint_of(const Address& address, std::uint16_t port, unsigned scope);
+// Where to listen, "ADDRESS:PORT"; no address: all of them, as the IPv6 wildcard.
+[[nodiscard]] Result<Tcp::endpoint> listen_endpoint(const std::string& text);
 // "eth0" of a link-local peer; 0 where the endpoint has no scope.
 [[nodiscard]] unsigned scope_of(const Tcp::endpoint& endpoint);
 

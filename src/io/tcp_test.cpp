@@ -289,5 +289,13 @@ TEST(Tcp, SaysWhichSideSignsDifferently) {
   EXPECT_EQ(md5_hint(before, after), "the router signs with another password (TCPMD5Failure)");
 }
 
+TEST(ListenEndpoint, IsAnAddressAndAPort) {
+  EXPECT_EQ(listen_endpoint(":9443")->address(), asio::ip::address_v6::any());
+  EXPECT_EQ(listen_endpoint("127.0.0.1:1")->port(), 1);
+  EXPECT_EQ(listen_endpoint("[::1]:9443")->address(), asio::ip::address_v6::loopback());
+  for (const char* const text : {"9443", "127.0.0.1", "host:1", ":", ":70000", ":1x"})
+    EXPECT_FALSE(listen_endpoint(text).has_value()) << text;
+}
+
 }  // namespace
 }  // namespace porter::io

@@ -28,13 +28,13 @@ model::Eip eip(std::string name, std::string_view range) {
   return eip;
 }
 
-model::Holder holder(std::string name) {
+model::Holder holder(const std::string& name) {
   return {.service = {.ns = "shop", .name = name}, .uid = "uid-" + name};
 }
 
 // An Allocator with a store that answers at once when it is asked to.
 struct Store {
-  explicit Store(std::initializer_list<model::Eip> eips) {
+  Store(std::initializer_list<model::Eip> eips) {
     for (const model::Eip& each : eips)
       allocator.set_pool(each);
   }
@@ -259,90 +259,114 @@ TEST(Allocator, FillsALargePool) {
   EXPECT_EQ(store.allocator.used("lan"), 65'536U);
 }
 
-// Against a map from address to who is on it, with overlapping pools and answers that come late.
-RC_GTEST_PROP(Allocator, AgreesWithANaiveModel, ()) {
-  Store store{eip("a", "192.0.2.0/29"), eip("b", "192.0.2.4-192.0.2.11")};
-  Allocator& allocator = store.allocator;
-  struct Naive {
+// A map from address to who is on it, with overlapping pools and answers that come late.
+class NaiveModel {
+ public:
+  NaiveModel() {
+    for (std::uint32_t i = 0; i < kCount; ++i)
+      states_[at(i)];
+  }
+
+  static constexpr std::uint32_t kCount = 12;
+  static Address at(std::uint32_t index) {
+    return Address::v4(address("192.0.2.0").v4_bits() + index);
+  }
+
+  // One step, done to both.
+  void step(Allocator& allocator, Address where, const model::Holder& who, int what,
+            TimePoint now) {
+    State& there = states_[where];
+    switch (what) {
+      case 0: return take(allocator, where, there, who);
+      case 1: return leave(allocator, where, there, who, now);
+      case 2:
+        allocator.reserve(where, {});
+        there.reserved = true;
+        return;
+      case 3:
+        allocator.unreserve(where);
+        there.reserved = false;
+        return;
+      default: return answer(allocator, where, there);
+    }
+  }
+
+  [[nodiscard]] bool agrees_on_who_is_free(const Allocator& allocator) const {
+    return std::ranges::all_of(states_, [&](const auto& each) {
+      return allocator.is_open_to(each.first, {}) == each.second.is_free();
+    });
+  }
+  [[nodiscard]] std::optional<Address> lowest_free(const Pool& pool, TimePoint now) const {
+    std::optional<Address> warm;
+    for (const auto& [each, state] : states_) {
+      if (!pool.contains(each) || !state.is_free()) continue;
+      const bool is_cool =
+          state.released_at == kNever || state.released_at + Allocator::kCooling <= now;
+      if (is_cool) return each;
+      if (!warm) warm = each;
+    }
+    return warm;
+  }
+  [[nodiscard]] std::set<Address> held_by(const model::NamespacedName& name) const {
+    std::set<Address> held;
+    for (const auto& [each, state] : states_) {
+      if (state.holders.contains(name)) held.insert(each);
+    }
+    return held;
+  }
+
+ private:
+  struct State {
     std::set<model::NamespacedName> holders;
     bool releasing = false;
     bool reserved = false;
     TimePoint released_at = kNever;
+    [[nodiscard]] bool is_free() const { return holders.empty() && !releasing && !reserved; }
   };
-  std::map<Address, Naive> naive;
-  const std::uint32_t first = address("192.0.2.0").v4_bits();
-  for (std::uint32_t i = 0; i < 12; ++i)
-    naive[Address::v4(first + i)];
-  std::map<Address, std::uint64_t> writing;
-  TimePoint now = kStart;
 
+  static void take(Allocator& allocator, Address where, State& there, const model::Holder& who) {
+    if (there.releasing || there.reserved || there.holders.contains(who.service)) return;
+    allocator.take(where, where <= address("192.0.2.7") ? "a" : "b", who, "k", 1);
+    there.holders.insert(who.service);
+    there.released_at = kNever;
+  }
+  static void leave(Allocator& allocator, Address where, State& there, const model::Holder& who,
+                    TimePoint now) {
+    if (there.holders.erase(who.service) == 0) return;
+    allocator.leave(where, who.service, now);
+    if (!there.holders.empty()) return;
+    there.releasing = true;
+    there.released_at = now;
+  }
+  void answer(Allocator& allocator, Address where, State& there) {
+    for (const Unsent& unsent : allocator.take_unsent())
+      writing_[unsent.address] = unsent.revision;
+    if (writing_.contains(where) && allocator.answered(where, writing_[where]))
+      there.releasing = false;
+  }
+
+  std::map<Address, State> states_;
+  std::map<Address, std::uint64_t> writing_;
+};
+
+RC_GTEST_PROP(Allocator, AgreesWithANaiveModel, ()) {
+  Store store{eip("a", "192.0.2.0/29"), eip("b", "192.0.2.4-192.0.2.11")};
+  Allocator& allocator = store.allocator;
+  NaiveModel naive;
+  TimePoint now = kStart;
   for (int turn = *rc::gen::inRange(0, 60); turn > 0; --turn) {
     now += std::chrono::seconds{*rc::gen::inRange(0, 20)};
-    const Address at = Address::v4(first + *rc::gen::inRange<std::uint32_t>(0, 12));
-    Naive& there = naive[at];
+    const Address where = NaiveModel::at(*rc::gen::inRange<std::uint32_t>(0, NaiveModel::kCount));
     const model::Holder who = holder(std::to_string(*rc::gen::inRange(0, 3)));
-    switch (*rc::gen::inRange(0, 5)) {
-      case 0:
-        if (there.releasing || there.reserved || there.holders.contains(who.service)) break;
-        allocator.take(at, at <= address("192.0.2.7") ? "a" : "b", who, "k", 1);
-        there.holders.insert(who.service);
-        there.released_at = kNever;
-        break;
-      case 1:
-        if (!there.holders.contains(who.service)) break;
-        allocator.leave(at, who.service, now);
-        there.holders.erase(who.service);
-        if (there.holders.empty()) {
-          there.releasing = true;
-          there.released_at = now;
-        }
-        break;
-      case 2:
-        allocator.reserve(at, {});
-        there.reserved = true;
-        break;
-      case 3:
-        allocator.unreserve(at);
-        there.reserved = false;
-        break;
-      default:
-        for (const Unsent& unsent : allocator.take_unsent())
-          writing[unsent.address] = unsent.revision;
-        if (writing.contains(at) && allocator.answered(at, writing[at])) there.releasing = false;
-    }
+    naive.step(allocator, where, who, *rc::gen::inRange(0, 5), now);
     allocator.cool_down(now);
-    const auto is_free = [](const Naive& each) {
-      return each.holders.empty() && !each.releasing && !each.reserved;
-    };
-    bool agrees = true;
-    for (const auto& [each, state] : naive)
-      agrees = agrees && allocator.is_open_to(each, {}) == is_free(state);
-    RC_ASSERT(agrees);
-    for (const auto& [name, pool] : allocator.pools()) {
-      std::set<Address> cool;
-      std::set<Address> free;
-      for (const auto& [each, state] : naive) {
-        if (!pool.contains(each) || !is_free(state)) continue;
-        free.insert(each);
-        const bool is_cool =
-            state.released_at == kNever || state.released_at + Allocator::kCooling <= now;
-        if (is_cool) cool.insert(each);
-      }
-      std::optional<Address> expected;
-      if (!free.empty()) expected = *free.begin();
-      if (!cool.empty()) expected = *cool.begin();
-      agrees = agrees && allocator.lowest_free(pool, Family::V4) == expected;
-    }
-    RC_ASSERT(agrees);
+    RC_ASSERT(naive.agrees_on_who_is_free(allocator));
+    for (const auto& [name, pool] : allocator.pools())
+      RC_ASSERT(allocator.lowest_free(pool, Family::V4) == naive.lowest_free(pool, now));
     for (int i = 0; i < 3; ++i) {
       const auto name = holder(std::to_string(i)).service;
-      std::set<Address> held;
-      for (const auto& [each, state] : naive) {
-        if (state.holders.contains(name)) held.insert(each);
-      }
-      agrees = agrees && allocator.held_by(name) == held;
+      RC_ASSERT(allocator.held_by(name) == naive.held_by(name));
     }
-    RC_ASSERT(agrees);
   }
 }
 

@@ -66,10 +66,10 @@ io::Task<> stop_into(io::TaskGroup& tasks, bool& is_stopped) {
 
 TEST(Client, SaysWhoItIsAndWhatItWants) {
   Scene scene{[](const Seen&) { return Answer{.bytes = http_answer(200, "{}")}; }};
-  Request request{.verb = Verb::Patch,
-                  .path = "/api/v1/x?fieldManager=p",
-                  .content_type = "application/merge-patch+json",
-                  .body = "{\"a\":1}"};
+  const Request request{.verb = Verb::Patch,
+                        .path = "/api/v1/x?fieldManager=p",
+                        .content_type = "application/merge-patch+json",
+                        .body = "{\"a\":1}"};
   const auto answer = ask(scene.bench, scene.client(), request);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->status, 200U);

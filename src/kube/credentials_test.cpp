@@ -117,7 +117,7 @@ TEST(Credentials, LooksAtTheFileAtOnceWhenTheTokenIsRefused) {
   Scene scene;
   scene.access.user.token_file = (scene.folder / "token").string();
   put(scene.folder / "token", "good");
-  Client::Options options = quick_options();  // looks once a second
+  const Client::Options options = quick_options();  // looks once a second
   scene.access.cluster.server = fmt::format("http://127.0.0.1:{}", scene.server.port());
   scene.made = open_client(scene.bench, scene.worker, scene.access, options);
   EXPECT_EQ(scene.outcome(), "200 yes");

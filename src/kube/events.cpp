@@ -86,13 +86,14 @@ void Events::note(EventNote note) {
     found = series_.emplace(key, Series{}).first;
     found->second.said = std::move(note);
     found->second.first_micros = io::unix_micros();
-    found->second.due = now;
+    set_due(found, now);
   } else if (Series& series = found->second; series.said.note == note.note &&
                                              series.said.type == note.type &&
                                              now - series.last < options_.series_ends) {
     ++counters_.aggregated;
     ++series.count;
-    if (series.due == kNever) series.due = std::max(now, series.last_write + options_.series_every);
+    if (series.due == kNever)
+      set_due(found, std::max(now, series.last_write + options_.series_every));
   } else {
     // Something else of the same kind, or the same after a long while: an Event cannot be
     // rewritten, so it is a new one.
@@ -103,7 +104,7 @@ void Events::note(EventNote note) {
     series.count = 1;
     series.written = 0;
     ++series.edition;
-    if (series.due == kNever) series.due = std::max(now, series.last_write + kBetweenEditions);
+    if (series.due == kNever) set_due(found, std::max(now, series.last_write + kBetweenEditions));
   }
   found->second.last = now;
   found->second.last_micros = io::unix_micros();
@@ -111,20 +112,27 @@ void Events::note(EventNote note) {
 }
 
 bool Events::is_idle() const {
-  return std::all_of(series_.begin(), series_.end(),
-                     [](const auto& entry) { return entry.second.due == kNever; });
+  return due_.empty();
+}
+
+void Events::set_due(All::iterator entry, TimePoint due) {
+  TimePoint& now_due = entry->second.due;
+  const auto [begin, end] = due_.equal_range(now_due);
+  const auto known =
+      std::find_if(begin, end, [&](const auto& each) { return each.second == entry; });
+  if (known != end) due_.erase(known);
+  now_due = due;
+  if (due != kNever) due_.emplace(due, entry);
 }
 
 io::Task<> Events::pump() {
   for (;;) {
     const TimePoint now = Clock::now();
-    const auto next = earliest();
-    TimePoint due = next == series_.end() ? kNever : next->second.due;
+    TimePoint due = due_.empty() ? kNever : due_.begin()->first;
     if (due != kNever) due = std::max({due, rest_until_, token_at(now)});
     if (due <= now) {
       tokens_ -= 1;
-      const Key key = next->first;
-      co_await write(key);
+      co_await write(due_.begin()->second->first);
       continue;
     }
     timer_.expires_at(due);
@@ -140,7 +148,8 @@ io::Task<> Events::write(Key key) {
   const std::string name = is_new ? event_name(before) : before.name;
   const auto response = co_await client_.send(request_for(before));
   const TimePoint now = Clock::now();
-  Series& series = series_.find(key)->second;  // only make_room() erases, and not what is due
+  const auto entry = series_.find(key);  // only make_room() erases, and not what is due
+  Series& series = entry->second;
   const bool is_same = series.edition == edition;
   watch::ApiStatus status;
   if (response) status = api_status(*response);
@@ -149,25 +158,26 @@ io::Task<> Events::write(Key key) {
   if (status.is_ok() || (is_new && status.code == 409)) {
     if (!is_same) co_return;  // it has become something else meanwhile, which is due
     series.name = name;
-    written(series, count, now);
+    written(entry, count, now);
   } else if (status.code == 404 && !is_new) {
     if (is_same) series.name.clear();  // it has expired; a new one, then
   } else {
-    refused(series, status, now);
+    refused(entry, status, now);
   }
 }
 
-void Events::written(Series& series, std::uint64_t count, TimePoint now) {
+void Events::written(All::iterator entry, std::uint64_t count, TimePoint now) {
+  Series& series = entry->second;
   ++counters_.written;
   trouble_.clear();
   backoff_.reset();
   series.written = count;
   series.last_write = now;
-  series.due = series.count > count ? now + options_.series_every : kNever;
+  set_due(entry, series.count > count ? now + options_.series_every : kNever);
 }
 
 // No connection, 429, 5xx: later. Anything else would be refused again: it is not said.
-void Events::refused(Series& series, const watch::ApiStatus& status, TimePoint now) {
+void Events::refused(All::iterator entry, const watch::ApiStatus& status, TimePoint now) {
   const bool is_passing = status.code == 0 || status.code == 429 || status.code >= 500;
   if (trouble_.empty()) log::warn("kube", "cannot write events: " + status.message);
   trouble_ = "cannot write events: " + status.message;
@@ -176,9 +186,10 @@ void Events::refused(Series& series, const watch::ApiStatus& status, TimePoint n
     return;
   }
   ++counters_.dropped;
+  Series& series = entry->second;
   series.written = series.count;
   series.last_write = now;
-  series.due = kNever;
+  set_due(entry, kNever);
 }
 
 bool Events::make_room(TimePoint now) {
@@ -235,12 +246,6 @@ std::string Events::event_name(const Series& series) {
   while (object.ends_with('.') || object.ends_with('-'))
     object.pop_back();
   return fmt::format("{}.{:x}", object, series.first_micros);
-}
-
-Events::All::iterator Events::earliest() {
-  return std::min_element(series_.begin(), series_.end(), [](const auto& left, const auto& right) {
-    return left.second.due < right.second.due;
-  });
 }
 
 TimePoint Events::token_at(TimePoint now) {

@@ -88,18 +88,19 @@ class Events {
 
   io::Task<> pump();
   io::Task<> write(Key key);
-  void written(Series& series, std::uint64_t count, TimePoint now);
-  void refused(Series& series, const watch::ApiStatus& status, TimePoint now);
+  void set_due(All::iterator entry, TimePoint due);
+  void written(All::iterator entry, std::uint64_t count, TimePoint now);
+  void refused(All::iterator entry, const watch::ApiStatus& status, TimePoint now);
   [[nodiscard]] bool make_room(TimePoint now);
   [[nodiscard]] Request request_for(const Series& series) const;
   [[nodiscard]] static std::string event_name(const Series& series);
-  [[nodiscard]] All::iterator earliest();
   [[nodiscard]] TimePoint token_at(TimePoint now);
 
   io::asio::any_io_executor executor_;
   Client& client_;
   Options options_;
   All series_;
+  std::multimap<TimePoint, All::iterator> due_;  // those whose `due` is not kNever
   io::asio::steady_timer timer_;
   watch::Jitter jitter_;
   watch::Backoff backoff_;

@@ -36,7 +36,7 @@ struct Scene {
   Scene& operator=(const Scene&) = delete;
   ~Scene() { finish(bench, events->stop()); }
 
-  void note(const std::string& name, const std::string& text) {
+  void note(const std::string& name, const std::string& text) const {
     EventNote note;
     note.regarding = {
         .api_version = "v1", .kind = "Service", .name = {.ns = "shop", .name = name}, .uid = "u-1"};

@@ -71,6 +71,7 @@ std::vector<std::string> environment_of(const ExecRun& run) {
     variables[name] = value;
   variables["KUBERNETES_EXEC_INFO"] = run.info;
   std::vector<std::string> list;
+  list.reserve(variables.size());
   for (const auto& [name, value] : variables)
     list.push_back(fmt::format("{}={}", name, value));
   return list;
@@ -78,6 +79,7 @@ std::vector<std::string> environment_of(const ExecRun& run) {
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts)
     pointers.push_back(text.data());
   pointers.push_back(nullptr);

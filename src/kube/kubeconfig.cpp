@@ -53,7 +53,7 @@ class Fields {
 
   // A path, as seen from the folder of the file.
   std::string path(std::string_view name) {
-    const std::string found = text(name);
+    std::string found = text(name);
     if (found.empty() || found.starts_with('/')) return found;
     return (std::filesystem::path{folder_} / found).lexically_normal().string();
   }

@@ -99,6 +99,10 @@ void Reflector::perform(watch::Action& action) {
     trouble_.clear();
     log::info("kube", "followed again", {{"resource", words(config_.resource)}});
     if (told_.trouble) told_.trouble();
+  } else if (std::holds_alternative<watch::WentBack>(action)) {
+    log::warn("kube", "the API server's storage went back in time: it was restored from a backup",
+              {{"resource", words(config_.resource)}});
+    if (told_.went_back) told_.went_back();
   }
 }
 
@@ -119,7 +123,7 @@ io::Task<> Reflector::request(watch::RequestId id, watch::Body body, std::string
   shape.body = body;
   shape.type = {.api_version = api_version(config_.resource), .kind = config_.resource.kind};
   shape.limits = config_.limits;
-  watch::ItemStream items{std::move(shape)};
+  watch::ItemStream items{shape};
   bool is_good = true;  // what came made sense so far
   Sink sink;
   sink.began = [&] {
@@ -180,7 +184,11 @@ void Reflector::applied(const Tree& object) {
                          .resource_version = object.at_path("metadata.resourceVersion").text(),
                          .status = config_.tells_status ? object["status"] : Tree{}});
   }
-  problems_seen(key, std::move(decoded.problems));
+  problems_seen({.key = key,
+                 .where = {},
+                 .problems = std::move(decoded.problems),
+                 .meta = std::move(decoded.refused),
+                 .resource_version = object.at_path("metadata.resourceVersion").text()});
 }
 
 void Reflector::deleted(const model::NamespacedName& name) {
@@ -193,18 +201,19 @@ void Reflector::deleted(const model::NamespacedName& name) {
   told_.fact(plan::ObjectSeen{.key = key, .object = {}});
 }
 
-void Reflector::problems_seen(const model::ObjectKey& key, std::vector<model::Problem> problems) {
-  if (problems.empty() && troubled_.erase(key) == 0) return;
-  if (problems.empty()) {
-    log::info("kube", "the object is in order again", {{"object", to_string(key)}});
+void Reflector::problems_seen(plan::ProblemsSeen seen) {
+  if (seen.problems.empty() && troubled_.erase(seen.key) == 0) return;
+  if (seen.problems.empty()) {
+    log::info("kube", "the object is in order again", {{"object", to_string(seen.key)}});
   } else {
-    troubled_.insert(key);
+    troubled_.insert(seen.key);
   }
-  for (const model::Problem& problem : problems) {
-    log::warn("kube", problem.message,
-              {{"object", to_string(key)}, {"field", problem.field}, {"reason", problem.reason}});
+  for (const model::Problem& problem : seen.problems) {
+    log::warn(
+        "kube", problem.message,
+        {{"object", to_string(seen.key)}, {"field", problem.field}, {"reason", problem.reason}});
   }
-  told_.fact(plan::ProblemsSeen{.key = key, .where = {}, .problems = std::move(problems)});
+  told_.fact(std::move(seen));
 }
 
 }  // namespace porter::kube

@@ -33,6 +33,7 @@ class Reflector {
   struct Told {
     std::function<void(plan::Fact)> fact;  // ObjectSeen, ProblemsSeen
     std::function<void()> synced;          // once, after the first list
+    std::function<void()> went_back;       // watch::WentBack; all objects are told anew
     // Of a kind that the model does not know: the object as it is, or none: it is gone.
     std::function<void(const model::NamespacedName&, const Tree*)> other;
     // The trouble began, changed or ended: see trouble().
@@ -64,7 +65,7 @@ class Reflector {
   void cancel(watch::RequestId id);
   void applied(const Tree& object);
   void deleted(const model::NamespacedName& name);
-  void problems_seen(const model::ObjectKey& key, std::vector<model::Problem> problems);
+  void problems_seen(plan::ProblemsSeen seen);
 
   io::asio::any_io_executor executor_;
   Client& client_;

@@ -44,7 +44,7 @@ struct Scene {
     config.label_selector = "a=b,!c";
     config.list_watch.initial = watch::ListWatchConfig::Initial::List;
     Reflector::Told told;
-    told.fact = [this](plan::Fact fact) { take(fact); };
+    told.fact = [this](const plan::Fact& fact) { take(fact); };
     told.synced = [this] { story += "synced "; };
     told.trouble = [this] { troubles.push_back(reflector->trouble()); };
     reflector = std::make_unique<Reflector>(bench.context.get_executor(), *client,
@@ -67,10 +67,8 @@ struct Scene {
     }
   }
   // Starts it, and waits for that story.
-  [[nodiscard]] bool tells(const std::string& wanted) {
-    const bool told = bench.run_until([&] { return story == wanted; });
-    EXPECT_EQ(story, wanted);
-    return told;
+  [[nodiscard]] testing::AssertionResult tells(const std::string& wanted) {
+    return comes_to(bench, story, wanted);
   }
 
   Bench bench;
@@ -214,9 +212,9 @@ TEST(Reflector, DoesNotBelieveGarbage) {
 }
 
 TEST(Reflector, ReadsALargeListInTurns) {
-  constexpr int many = 3000;
+  constexpr int kMany = 3000;
   std::string items;
-  for (int i = 0; i < many; ++i)
+  for (int i = 0; i < kMany; ++i)
     items += (i == 0 ? "" : ",") + service(fmt::format("s{}", i), i + 1, 1 + i % 1000);
   Scene scene{[&](const Seen& seen) {
     if (is_watch(seen)) return watching();
@@ -230,7 +228,7 @@ TEST(Reflector, ReadsALargeListInTurns) {
     before = scene.ports.size();
     return scene.reflector->is_synced();
   }));
-  EXPECT_EQ(scene.ports.size(), static_cast<std::size_t>(many));
+  EXPECT_EQ(scene.ports.size(), static_cast<std::size_t>(kMany));
   EXPECT_LT(most, 500U);
 }
 

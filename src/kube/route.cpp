@@ -128,7 +128,8 @@ bool is_exempt(const HostPort& at, std::string_view no_proxy) {
 Result<std::optional<Proxy>> proxy_for(const ServerUrl& server, const Environment& environment) {
   const auto either = [&](const std::string& name) {
     std::string value = environment.get(name);
-    return value.empty() ? environment.get(lower(name)) : value;
+    if (value.empty()) value = environment.get(lower(name));
+    return value;
   };
   const std::string name = server.scheme == Scheme::Https ? "HTTPS_PROXY" : "HTTP_PROXY";
   const std::string text = either(name);

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "io/task_group.hpp"
 #include "kube/client.hpp"
 #include "manifests/test_bench.hpp"
@@ -90,5 +92,13 @@ class TestServer {
 // Runs it to its end, while other things go on.
 void finish(manifests::Bench& bench, io::Task<> task);
 [[nodiscard]] Request get(const std::string& path);
+
+// Runs until `story`, which somebody goes on writing, is `wanted`; else says what it was.
+[[nodiscard]] inline testing::AssertionResult comes_to(manifests::Bench& bench,
+                                                       const std::string& story,
+                                                       const std::string& wanted) {
+  if (bench.run_until([&] { return story == wanted; })) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "\"" << story << "\", not \"" << wanted << "\"";
+}
 
 }  // namespace porter::kube

@@ -52,9 +52,9 @@ TestIdentity make(const std::string& name, const std::string& names, const TestI
   X509* const certificate = X509_new();
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
-  constexpr long day = 86'400;
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -2 * day);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), validity == Validity::Now ? day : -day);
+  constexpr long kDay = 86'400;
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -2 * kDay);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), validity == Validity::Now ? kDay : -kDay);
   X509_set_pubkey(certificate, key);
   X509_NAME* const subject = X509_get_subject_name(certificate);
   const std::vector<unsigned char> octets{name.begin(), name.end()};
@@ -131,6 +131,8 @@ struct TestServer::State {
   template <class Stream>
   io::Task<> converse(Stream& stream, Tcp::socket& socket, unsigned number);
   template <class Stream>
+  io::Task<bool> send(Stream& stream, const Answer& answer);
+  template <class Stream>
   io::Task<> hang(Stream& stream);
 
   TestServer& owner;
@@ -178,6 +180,19 @@ io::Task<> TestServer::State::serve(std::unique_ptr<Tcp::socket> socket, unsigne
   sockets.erase(number);
 }
 
+// In the pieces it asks for. False: the client has gone.
+template <class Stream>
+io::Task<bool> TestServer::State::send(Stream& stream, const Answer& answer) {
+  const std::size_t cut = answer.cut == 0 ? answer.bytes.size() : answer.cut;
+  for (std::size_t at = 0; at < answer.bytes.size(); at += cut) {
+    const auto piece =
+        asio::buffer(answer.bytes.data() + at, std::min(cut, answer.bytes.size() - at));
+    const auto [error, size] = co_await asio::async_write(stream, piece, io::kAwait);
+    if (error) co_return false;
+  }
+  co_return true;
+}
+
 template <class Stream>
 io::Task<> TestServer::State::converse(Stream& stream, Tcp::socket& socket, unsigned number) {
   std::string pending;
@@ -193,14 +208,8 @@ io::Task<> TestServer::State::converse(Stream& stream, Tcp::socket& socket, unsi
     seen->connection = number;
     owner.seen_.push_back(*seen);
     const Answer answer = handler(*seen);
-    const std::size_t cut = answer.cut == 0 ? answer.bytes.size() : answer.cut;
-    for (std::size_t at = 0; at < answer.bytes.size(); at += cut) {
-      const auto piece =
-          asio::buffer(answer.bytes.data() + at, std::min(cut, answer.bytes.size() - at));
-      const auto [error, size] = co_await asio::async_write(stream, piece, io::kAwait);
-      if (error) co_return;
-    }
-    if (answer.then == Then::Close) co_return;
+    const bool is_sent = co_await send(stream, answer);
+    if (!is_sent || answer.then == Then::Close) co_return;
     if (answer.then == Then::Hang) co_await hang(stream);
     if (!socket.is_open()) co_return;
     if constexpr (std::is_same_v<Stream, Tcp::socket>) {

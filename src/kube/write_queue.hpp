@@ -105,9 +105,9 @@ struct WriterCounters {
 class WriteQueue {
  public:
   struct Options {
-    double rate = 50;  // writes a second, and
-    double burst = 100;
-    std::size_t in_flight = 8;
+    double rate = 200;  // writes a second, and
+    double burst = 400;
+    std::size_t in_flight = 16;
     std::size_t most_wishes = 100'000;
     std::uint64_t jitter_seed = 1;
   };

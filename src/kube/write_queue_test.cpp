@@ -200,9 +200,9 @@ TEST(WriteQueue, ForgetsWhatIsNotOnItsWay) {
 
 TEST(WriteQueue, CallsARightAsRbacDoes) {
   EXPECT_EQ(rbac_words(key_of("a"), ApplyStatus{}), "patch services/status");
-  WriteKey key{.resource = resource_of(model::Kind::EipAddress),
-               .name = {.ns = {}, .name = "192.0.2.1"},
-               .part = {}};
+  const WriteKey key{.resource = resource_of(model::Kind::EipAddress),
+                     .name = {.ns = {}, .name = "192.0.2.1"},
+                     .part = {}};
   EXPECT_EQ(rbac_words(key, Create{}), "create eipaddresses.network.kubesphere.io");
 }
 

@@ -229,11 +229,12 @@ TEST(Writer, WritesTheLatestOfManyWishes) {
 
 TEST(Writer, HasABoundOfWritesOnTheirWay) {
   Scene scene{[](const Seen&) { return Answer{.bytes = {}, .then = Then::Hang}; }};
-  for (int i = 0; i < 20; ++i) {
+  constexpr std::size_t kAtOnce = WriteQueue::Options{}.in_flight;
+  for (std::size_t i = 0; i < kAtOnce + 12; ++i) {
     ASSERT_TRUE(scene.writer->put(
         scene.wish(ApplyStatus{.status = tree("{}"), .manager = "m"}, fmt::format("web-{}", i))));
   }
-  ASSERT_TRUE(scene.bench.run_until([&] { return scene.server.seen().size() == 8; }));
+  ASSERT_TRUE(scene.bench.run_until([&] { return scene.server.seen().size() == kAtOnce; }));
   EXPECT_EQ(scene.writer->waiting(), 12U);
 }
 

@@ -293,6 +293,19 @@ void add_traffic(Families& out, const Traffic& traffic) {
   out.gauge("porter_api_writes_waiting", "Writes that wait.").add(traffic.waiting);
 }
 
+void add_webhooks(Families& out, const WebhookTraffic& webhooks) {
+  out.counter("porter_webhook_requests_total", "Questions of the API server, answered.")
+      .add(webhooks.requests);
+  out.counter("porter_webhook_bad_requests_total", "No HTTP, or over a limit of size.")
+      .add(webhooks.bad_requests);
+  out.counter("porter_webhook_connections_total", "Connections taken.").add(webhooks.connections);
+  out.counter("porter_webhook_connections_refused_total",
+              "Connections closed at once: too many, or no certificate yet.")
+      .add(webhooks.refused);
+  out.counter("porter_webhook_handshakes_failed_total", "TLS handshakes that did not end well.")
+      .add(webhooks.handshakes_failed);
+}
+
 }  // namespace
 
 std::string metrics_text(const Sources& sources, const Counters& counters, PerService per_service,
@@ -320,6 +333,7 @@ std::string metrics_text(const ControllerSources& sources) {
     add_problems(out, *sources.engine);
   }
   add_traffic(out, sources.traffic);
+  if (sources.webhooks) add_webhooks(out, *sources.webhooks);
   return out.text();
 }
 

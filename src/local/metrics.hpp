@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/histogram.hpp"
@@ -21,6 +22,14 @@ struct Counters {
   std::uint64_t log_lines_dropped = 0;
 };
 
+struct WebhookTraffic {
+  std::uint64_t connections = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t bad_requests = 0;
+};
+
 // What `porter controller` shows.
 struct ControllerSources {
   const plan::Engine* engine = nullptr;  // null: it does not lead
@@ -29,6 +38,7 @@ struct ControllerSources {
   bool leads = false;
   const std::map<std::string, std::uint64_t>& assign_failures;  // by reason, of all its terms
   Traffic traffic;
+  std::optional<WebhookTraffic> webhooks;  // none: it serves none
 };
 [[nodiscard]] std::string metrics_text(const ControllerSources& sources);
 

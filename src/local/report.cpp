@@ -63,8 +63,11 @@ std::vector<std::string> capability_words(const bgp::Capabilities& capabilities)
   if (capabilities.as4) words.emplace_back("4-octet AS");
   if (capabilities.route_refresh) words.emplace_back("route refresh");
   if (capabilities.enhanced_route_refresh) words.emplace_back("enhanced route refresh");
+  if (!capabilities.extended_next_hop.empty()) words.emplace_back("extended next hop");
+  if (!capabilities.roles.empty()) words.emplace_back("role");
   if (capabilities.extended_message) words.emplace_back("extended message");
   if (capabilities.restart) words.emplace_back("graceful restart");
+  if (capabilities.long_lived) words.emplace_back("long-lived graceful restart");
   if (!capabilities.add_path.empty()) words.emplace_back("ADD-PATH");
   return words;
 }

@@ -147,7 +147,7 @@ io::Task<> Folder::read_documents(const std::string& path, std::string_view text
                                         documents.size(), kMostDocuments));
     co_return;
   }
-  index_.begin(path, std::move(seen));
+  index_.begin(path, seen);
   for (std::size_t i = 0; i < documents.size(); ++i) {
     if (index_.needs_parsing(i)) {
       co_await read_document(i, documents[i]);

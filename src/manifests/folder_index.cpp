@@ -64,7 +64,7 @@ void FolderIndex::relabel_files() {
   }
 }
 
-void FolderIndex::begin(const std::string& path, std::vector<DocumentSeen> documents) {
+void FolderIndex::begin(const std::string& path, const std::vector<DocumentSeen>& documents) {
   File& file = file_at(path);
   ++file.reading;
   file.is_whole = true;

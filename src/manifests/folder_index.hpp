@@ -64,7 +64,7 @@ class FolderIndex {
   // One reading of one file: begin(), then for each document in order keep() or parsed() or
   // broken(), then finish(). keep() is allowed where needs_parsing() says no. Objects are in force
   // as soon as they are parsed. Objects the reading did not see die `grace` later.
-  void begin(const std::string& path, std::vector<DocumentSeen> documents);
+  void begin(const std::string& path, const std::vector<DocumentSeen>& documents);
   [[nodiscard]] bool needs_parsing(std::size_t document) const;
   void keep(std::size_t document);
   void parsed(std::size_t document, std::vector<ObjectRead> objects);

@@ -83,7 +83,7 @@ class Desk {
       documents.push_back(*document);
       seen.push_back(DocumentSeen{.hash = hash_of(document->text), .line = document->line});
     }
-    index.begin(path, std::move(seen));
+    index.begin(path, seen);
     for (std::size_t i = 0; i < documents.size(); ++i) {
       if (!index.needs_parsing(i)) {
         index.keep(i);

@@ -22,13 +22,13 @@ constexpr std::size_t kFilesAJob = 256;
 
 }  // namespace
 
-StateStore::StateStore(io::asio::any_io_executor executor, io::TaskGroup& tasks, io::Worker& worker,
-                       std::string folder, OnFact late)
+StateStore::StateStore(const io::asio::any_io_executor& executor, io::TaskGroup& tasks,
+                       io::Worker& worker, std::string folder, OnFact late)
     : tasks_{tasks},
       worker_{worker},
       paths_{std::move(folder)},
       late_{std::move(late)},
-      timer_{std::move(executor)},
+      timer_{executor},
       journal_{paths_.journal},
       address_pace_{{.first = kPace, .next = kPace}},
       status_pace_{{.first = kPace, .next = kPace}} {

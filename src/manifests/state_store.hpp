@@ -51,7 +51,7 @@ class StateStore {
   using OnFact = std::function<void(plan::Fact)>;
 
   // `late` hears of Records that could not be written when they were applied.
-  StateStore(io::asio::any_io_executor executor, io::TaskGroup& tasks, io::Worker& worker,
+  StateStore(const io::asio::any_io_executor& executor, io::TaskGroup& tasks, io::Worker& worker,
              std::string folder, OnFact late);
   StateStore(const StateStore&) = delete;
   StateStore& operator=(const StateStore&) = delete;

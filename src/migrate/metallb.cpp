@@ -423,23 +423,25 @@ class MetalLb {
 
   void write_plan() {
     if (out_.understood == 0) return;
-    out_.plan = {
+    const auto step = [this](std::string_view words) { out_.plan.emplace_back(words); };
+    step(
         "Install Porter with its controller and speakers scaled to nothing, and apply what was "
-        "printed.",
+        "printed.");
+    step(
         "Stop MetalLB's controller: kubectl scale deployment -n metallb-system controller "
-        "--replicas=0. Its speakers go on announcing.",
+        "--replicas=0. Its speakers go on announcing.");
+    step(
         "Let Porter adopt the Services: start its controller with --claim-unclassed, or annotate "
-        "each of them lb.kubesphere.io/v1alpha1=porter. The addresses are pinned: none moves."};
+        "each of them lb.kubesphere.io/v1alpha1=porter. The addresses are pinned: none moves.");
     for (const std::string& command : annotate_)
-      out_.plan.push_back(command);
-    out_.plan.insert(
-        out_.plan.end(),
-        {"Start Porter's controller, and look: porter pools; kubectl get services -A.",
-         "Node by node: take MetalLB's speaker away and start Porter's. A router has one session "
-         "with a node, so the node's routes are gone for as long as the new session takes; the "
-         "other nodes carry the traffic meanwhile.",
-         "porter peers and porter routes must agree with the router's table before the next node.",
-         "Take the rest of MetalLB away."});
+      step(command);
+    step("Start Porter's controller, and look: porter pools; kubectl get services -A.");
+    step(
+        "Node by node: take MetalLB's speaker away and start Porter's. A router has one session "
+        "with a node, so the node's routes are gone for as long as the new session takes; the "
+        "other nodes carry the traffic meanwhile.");
+    step("porter peers and porter routes must agree with the router's table before the next node.");
+    step("Take the rest of MetalLB away.");
   }
 
   std::vector<Source> sources_;

@@ -117,16 +117,19 @@ class OpenElb {
 
   void write_plan() {
     if (out_.understood == 0) return;
-    out_.plan = {
-        "The objects stay as they are, annotations of Services too: only the programs change.",
+    const auto step = [this](std::string_view words) { out_.plan.emplace_back(words); };
+    step("The objects stay as they are, annotations of Services too: only the programs change.");
+    step(
         "Apply Porter's CRDs over OpenELB's: porter crds | kubectl apply --server-side "
-        "--force-conflicts -f -",
+        "--force-conflicts -f -");
+    step(
         "Stop OpenELB: kubectl scale deployment -n openelb-system openelb-controller "
         "--replicas=0, and take its speakers (0.6) or its manager (before) away. Routers keep the "
-        "routes for OpenELB's graceful restart time, if that was on.",
+        "routes for OpenELB's graceful restart time, if that was on.");
+    step(
         "Apply what was printed, and install Porter. Addresses are pinned, or read once from "
-        "Eip.status.used: none moves.",
-        "Look: porter pools; porter peers; kubectl get eipaddresses."};
+        "Eip.status.used: none moves.");
+    step("Look: porter pools; porter peers; kubectl get eipaddresses.");
   }
 
   std::vector<Source> sources_;

@@ -89,8 +89,8 @@ struct BgpPeer {  // NOLINT(clang-analyzer-optin.performance.Padding)
   std::uint32_t max_prefixes_v4 = 10'000;
   std::uint32_t max_prefixes_v6 = 10'000;
   bool max_prefixes_cease = false;
-  bool extended_next_hop = false;  // RFC 8950; taken in, negotiated by a later release
-  std::string role;                // RFC 9234; the same
+  bool extended_next_hop = false;  // RFC 8950
+  std::string role;                // RFC 9234: provider, rs, rs-client, customer, peer; empty: none
   bool left_to_cni = false;        // label <p>.kubesphere.io/cni
   friend bool operator==(const BgpPeer&, const BgpPeer&) = default;
 };

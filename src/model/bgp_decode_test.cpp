@@ -510,11 +510,7 @@ TEST(BgpPeerDecode, SaysWhatIsWrongWithTheRest) {
        "Error Invalid spec.maxPrefixes.ipv6:4: -1: must be a whole number from 0 to 4294967295"},
       {"maxPrefixes: {action: Stop}",
        "Error Invalid spec.maxPrefixes.action:4: Stop: must be Ignore or Cease"},
-      {"extendedNextHop: true",
-       "Warning FieldIgnored spec.extendedNextHop:4: has no effect yet: this release does not have "
-       "it"},
-      {"role: customer",
-       "Warning FieldIgnored spec.role:4: has no effect yet: this release does not have it"},
+      {"extendedNextHop: 1", "Error Invalid spec.extendedNextHop:4: 1: must be true or false"},
       {"role: boss",
        "Error Invalid spec.role:4: boss: must be provider, rs, rs-client, customer or peer"},
       {"bfd: {enabled: true}",

@@ -33,6 +33,7 @@ struct BgpNodeState {
     std::uint32_t hold_time = 0;
     std::vector<std::string> capabilities;  // negotiated: "ipv4-unicast", "add-path-send ipv4"
     Counts sent;                            // paths
+    Counts kept_back;                       // prefixes, by the peer's prefixBudget
     Counts received;
     std::uint32_t flaps = 0;
     std::optional<Notification> notification_sent;
@@ -46,7 +47,8 @@ struct BgpNodeState {
   std::uint32_t total = 0;  // sessions
   std::uint32_t established = 0;
   std::string router_id;
-  std::string version;  // of the speaker
+  std::uint32_t as = 0;  // ours; 0: no BgpConf counts
+  std::string version;   // of the speaker
   std::vector<Session> sessions;
   friend bool operator==(const BgpNodeState&, const BgpNodeState&) = default;
 };

@@ -20,6 +20,7 @@ BgpNodeState::Session session(std::size_t number) {
                            "add-path-send ipv6", "graceful-restart 20 s", "route-refresh",
                            "extended-message", "four-octet-as"},
           .sent = {.ipv4 = 5'000, .ipv6 = 5'000},
+          .kept_back = {.ipv4 = 5'000, .ipv6 = 5'000},
           .received = {.ipv4 = 1'000'000, .ipv6 = 200'000},
           .flaps = 3,
           .notification_sent = {{.text = std::string(100, 's'), .at = 1'700'000'000}},

@@ -168,7 +168,11 @@ Decoded decode(const Tree& document) {
   Complaints complaints;
   Object object = is_ours(*kind) ? decode_ours(document, *kind, *version, complaints)
                                  : decode_kubernetes(document, *kind, complaints);
-  if (!complaints.has_error()) decoded.object = std::move(object);
+  if (complaints.has_error()) {
+    decoded.refused = std::move(meta_of(object));
+  } else {
+    decoded.object = std::move(object);
+  }
   decoded.problems = complaints.take();
   return decoded;
 }

@@ -37,6 +37,7 @@ struct Decoded {
   bool known_kind =
       true;  // false: some other kind, passed over in silence (a Deployment in the file)
   std::vector<Problem> problems;
+  std::optional<Meta> refused;  // the metadata of an object with an Error among the problems
 };
 
 // Total: any Tree gives a Decoded. Unknown fields of our kinds warn with the nearest known name;

@@ -93,6 +93,7 @@ Tree to_tree(const BgpNodeState::Session& session, std::size_t most) {
   }
   if (!capabilities.items().empty()) tree.set("capabilities", std::move(capabilities));
   if (session.sent != kNothing) tree.set("sent", to_tree(session.sent));
+  if (session.kept_back != kNothing) tree.set("keptBack", to_tree(session.kept_back));
   if (session.received != kNothing) tree.set("received", to_tree(session.received));
   set_number(tree, "flaps", session.flaps);
   set_notification(tree, "notificationSent", session.notification_sent, most);
@@ -163,6 +164,7 @@ Tree to_tree(const BgpNodeState& state) {
   Tree status = Tree::map();
   status.set("total", state.total).set("established", state.established);
   set_text(status, "routerId", state.router_id, kLongestName);
+  set_number(status, "as", state.as);
   set_text(status, "version", state.version, kLongestName);
   status.set("sessions", sessions_of(state));
   return Tree::map()

@@ -27,6 +27,7 @@ struct Ingress {
 
 // status.conditions[type=network.kubesphere.io/Assigned], as found.
 inline constexpr std::string_view kAssignedCondition = "network.kubesphere.io/Assigned";
+inline constexpr std::string_view kAnnouncedCondition = "network.kubesphere.io/Announced";
 struct AssignedCondition {
   bool is_true = false;
   std::string reason;

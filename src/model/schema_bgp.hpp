@@ -73,7 +73,8 @@ constexpr auto graceful_restart_fields(std::string_view doc) {
       {.path = "spec.gracefulRestart.longlivedEnabled",
        .type = FieldType::Bool,
        .set = put_in<&Owner::graceful_restart, &GracefulRestart::long_lived>,
-       .doc = "Negotiate long-lived graceful restart (RFC 9494).",
+       .doc = "Long-lived graceful restart (RFC 9494): once the restart time is over, each side "
+              "keeps the other's routes for an hour more, as its last choice.",
        .fallback = "false",
        .edit = Edit::NextSession},
       {.path = "spec.gracefulRestart.localRestarting",

@@ -481,20 +481,22 @@ constexpr auto kPolicyFields = std::to_array<Field>({
     {.path = "spec.extendedNextHop",
      .type = FieldType::Bool,
      .set = put<&BgpPeer::extended_next_hop>,
-     .doc = "IPv4 routes with an IPv6 next hop (RFC 8950).",
+     .doc = "IPv4 routes with an IPv6 next hop where a node, or the session, has no IPv4 address "
+            "(RFC 8950).",
      .fallback = "false",
-     .edit = Edit::Session,
-     .support = Support::Later},
+     .edit = Edit::Session},
     {.path = "spec.role",
      .type = FieldType::Choice,
      .set =
          [](Object& object, Value&& value) {
            std::get<BgpPeer>(object).role = kRoles.at(static_cast<std::size_t>(number(value)));
          },
-     .doc = "Our role towards the neighbour (RFC 9234).",
+     .doc =
+         "Our role towards an eBGP neighbour (RFC 9234): the session comes up only with the role "
+         "that fits, or none, on its side. As its provider, peer or route server we mark routes "
+         "as for customers only.",
      .edit = Edit::Session,
-     .words = kRoles,
-     .support = Support::Later},
+     .words = kRoles},
     {.path = "spec.bfd",
      .type = FieldType::Group,
      .doc = "Bidirectional Forwarding Detection (RFC 5880) with the neighbour."},

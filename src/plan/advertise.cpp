@@ -41,35 +41,53 @@ void add_audience(const std::vector<bgp::Path>& everybody, std::vector<bgp::Path
 class AddressPlanner {
  public:
   AddressPlanner(const AdvertiseGround& ground, const Claim& claim, const Address& address)
-      : ground_{ground}, address_{address}, selection_{ground, claim, address} {}
+      : ground_{ground},
+        address_{address},
+        is_everywhere_{claim.reach.everywhere},
+        selection_{ground, claim, address} {}
 
   AddressPlan run() {
     AddressPlan plan;
     const auto everybody = selection_.outlets("");
-    const std::vector<bgp::Path> common = host_paths(everybody);
-    plan.paths = common;
+    plan.paths = host_paths(everybody);
     add_parts("", everybody, plan.aggregates);
-    for (const std::string& peer : selection_.peers()) {
-      const auto own = selection_.outlets(peer);
-      add_parts(peer, own, plan.aggregates);
-      add_audience(common, host_paths(own), audience_of(peer), plan.paths);
-    }
+    if (!selection_.peers().empty()) add_peers(plan);
     for (auto& [prefix, part] : plan.aggregates)
       settle(part);
-    std::ranges::sort(plan.paths);
     return plan;
   }
 
  private:
-  [[nodiscard]] std::vector<bgp::Path> host_paths(const std::vector<Outlet>& outlets) const {
-    for (const Outlet& outlet : outlets) {
-      if (!outlet.prefix.is_host()) continue;
-      const auto attributes = [&](const std::string& node) {
-        return selection_.attributes(outlet, node);
-      };
-      return paths_of(selection_.carriers_of(outlet), address_.family(), ground_.ids, attributes);
+  void add_peers(AddressPlan& plan) const {
+    const std::vector<bgp::Path> common{plan.paths.begin(), plan.paths.end()};
+    std::vector<bgp::Path> all = common;
+    for (const std::string& peer : selection_.peers()) {
+      const auto own = selection_.outlets(peer);
+      add_parts(peer, own, plan.aggregates);
+      const bgp::PathList paths = host_paths(own);
+      add_audience(common, {paths.begin(), paths.end()}, audience_of(peer), all);
     }
-    return {};
+    std::ranges::sort(all);
+    plan.paths = std::move(all);
+  }
+
+  [[nodiscard]] bgp::PathList host_paths(const std::vector<Outlet>& outlets) const {
+    const auto host =
+        std::ranges::find_if(outlets, [](const Outlet& outlet) { return outlet.prefix.is_host(); });
+    if (host == outlets.end()) return {};
+    if (ground_.common == nullptr || !is_everywhere_ || !selection_.is_plain())
+      return paths_through(*host);
+    const auto [known, is_new] =
+        ground_.common->try_emplace({address_.family(), host->advertisements});
+    if (is_new) known->second = paths_through(*host);
+    return known->second;
+  }
+
+  [[nodiscard]] bgp::PathList paths_through(const Outlet& outlet) const {
+    const auto attributes = [&](const std::string& node) {
+      return selection_.attributes(outlet, node);
+    };
+    return paths_of(selection_.carriers_of(outlet), address_.family(), ground_.ids, attributes);
   }
 
   void add_parts(const std::string& audience, const std::vector<Outlet>& outlets,
@@ -96,6 +114,7 @@ class AddressPlanner {
 
   const AdvertiseGround& ground_;
   const Address& address_;
+  bool is_everywhere_;
   Selection selection_;
 };
 

@@ -111,20 +111,25 @@ std::vector<bgp::Path> paths_of(const Carriers& carriers, Family family, const P
 
 Selection::Selection(const AdvertiseGround& ground, const Claim& claim, const Address& address)
     : ground_{ground}, claim_{claim}, address_{address} {
-  bool is_weighed = false;
   for (const Advertisement* one : ground.by_age) {
     const bool selected = std::ranges::any_of(
         claim.holders, [&](const Holder& holder) { return selects(*one, holder); });
     if (!selected) continue;
     advertisements_.push_back(one);
     peers_.insert(one->peers.begin(), one->peers.end());
-    is_weighed = is_weighed || one->weight == Advertisement::Weight::Endpoints;
+    is_weighed_ = is_weighed_ || one->weight == Advertisement::Weight::Endpoints;
   }
-  if (!is_weighed) return;
+  if (!is_weighed_) return;
   for (const model::NamespacedName& service : claim.services) {
     for (const auto& [node, count] : ready_by_node(ground.view, service, address.family()))
       ready_on_[node] += count;
   }
+}
+
+bool Selection::is_plain() const {
+  return !is_weighed_ && std::ranges::all_of(claim_.holders, [](const Holder& holder) {
+    return holder.wish == model::BgpWish{};
+  });
 }
 
 bool Selection::selects(const Advertisement& advertisement, const Holder& holder) const {

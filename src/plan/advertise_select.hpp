@@ -37,6 +37,9 @@ class Selection {
   // With what the annotations of the Services wish, as far as it is allowed.
   [[nodiscard]] bgp::PathAttributes attributes(const Outlet& outlet, const std::string& node) const;
 
+  // All addresses with the same outlets, and reach, have the same attributes.
+  [[nodiscard]] bool is_plain() const;
+
   // The oldest first.
   [[nodiscard]] const std::vector<const Advertisement*>& advertisements() const {
     return advertisements_;
@@ -58,6 +61,7 @@ class Selection {
   Address address_;
   std::vector<const Advertisement*> advertisements_;
   std::set<std::string> peers_;
+  bool is_weighed_ = false;
   std::map<std::string, unsigned> ready_on_;  // endpoints; where an advertisement weighs them
 };
 

@@ -45,7 +45,7 @@ class Words {
     std::set<std::string> audiences = selection_.peers();
     audiences.insert("");
     for (const std::string& audience : audiences) {
-      for (Outlet& outlet : selection_.outlets(audience)) {
+      for (const Outlet& outlet : selection_.outlets(audience)) {
         for (const auto* node : selection_.carriers_of(outlet).nodes)
           carrying.insert(node->first);
         auto& known = all[outlet.prefix];
@@ -56,7 +56,7 @@ class Words {
     }
     words_.is_selected = !all.empty();
     for (auto& [prefix, advertisements] : all) {
-      Outlet& outlet = words_.outlets.emplace_back(
+      const Outlet& outlet = words_.outlets.emplace_back(
           Outlet{.prefix = prefix, .advertisements = std::move(advertisements)});
       if (words_.attributes.empty() && !carrying.empty())
         words_.attributes = attributes_text(selection_.attributes(outlet, *carrying.begin()));
@@ -171,13 +171,14 @@ class Words {
   void conflict(const Outlet& outlet, std::string_view field, const Value& value) {
     const Advertisement* first = nullptr;
     for (const Advertisement* one : outlet.advertisements) {
-      if (!value(*one)) continue;
+      const auto said = value(*one);
+      if (!said) continue;
+      const auto before = first == nullptr ? said : value(*first);
       if (first == nullptr) {
         first = one;
-      } else if (value(*one) != value(*first) && meet(*one, *first)) {
+      } else if (before && *said != *before && meet(*one, *first)) {
         note(fmt::format("{} {} of BgpAdvertisement {} is not followed: {} is older and says {}",
-                         field, *value(*one), one->meta.name.name, first->meta.name.name,
-                         *value(*first)),
+                         field, *said, one->meta.name.name, first->meta.name.name, *before),
              "let one of the two BgpAdvertisements say it");
       }
     }

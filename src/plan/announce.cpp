@@ -293,7 +293,9 @@ void Announcer::name_next_hops(Changes& out) {
 void Announcer::plan_routes(std::size_t& budget, Changes& out) {
   if (dirty_addresses_.empty() && dirty_aggregates_.empty()) return;
   News news;
-  const AdvertiseGround ground = advertise_ground(view_, standings_, ids_, held_);
+  AdvertiseGround ground = advertise_ground(view_, standings_, ids_, held_);
+  CommonPaths common;
+  ground.common = &common;
   for (; budget > 0 && !dirty_addresses_.empty(); --budget)
     plan_address(ground, dirty_addresses_.extract(dirty_addresses_.begin()).value(), news);
   if (dirty_addresses_.empty()) {
@@ -336,6 +338,7 @@ bool Announcer::say_route(Route next, News& news) {
   const auto before = routes_.find(next.prefix);
   const bool was_out = before != routes_.end();
   if (was_out ? before->second == next : next.paths.empty()) return false;
+  next.paths = path_lists_.shared(std::move(next.paths));
   if (next.paths.empty()) {
     routes_.erase(before);
     news.withdrawn.push_back(std::move(next));
@@ -375,12 +378,11 @@ PeerOutcome Announcer::conf(const std::string& name) const {
 }
 
 std::set<model::NamespacedName> Announcer::take_changed_services() {
-  if (std::exchange(all_services_changed_, false)) {
-    for (const auto& [name, service] : view_.services) {
-      if (assigner_.of(name) != nullptr) changed_services_.insert(name);
-    }
-  }
   return std::exchange(changed_services_, {});
+}
+
+bool Announcer::take_all_services_changed() {
+  return std::exchange(all_services_changed_, false);
 }
 
 std::set<std::string> Announcer::take_changed_peers() {

@@ -44,7 +44,9 @@ class Announcer {
   [[nodiscard]] const PeerOutcomes& peers() const { return peers_; }
   [[nodiscard]] PeerOutcome conf(
       const std::string& name) const;  // Ready, NotDefault, PolicyNotSupported …
+  // What is said of them may be another thing now. All of them: a session or a node did it.
   [[nodiscard]] std::set<model::NamespacedName> take_changed_services();
+  [[nodiscard]] bool take_all_services_changed();
   [[nodiscard]] std::set<std::string> take_changed_peers();
   // What step() has said so far equals this, once it has no work: for resync and property tests.
   [[nodiscard]] std::map<Prefix, Route> desired_routes() const;
@@ -103,6 +105,7 @@ class Announcer {
   // the routes follow.
   std::set<std::string> named_peers_;
 
+  bgp::PathLists path_lists_;
   std::map<Prefix, Route> routes_;
   std::set<Address> known_;  // addresses somebody holds or a route is out for
   PeerOutcomes peers_;

@@ -29,6 +29,7 @@ class Diagnosis {
   Announcement run() {
     look_at_endpoints();
     const Claim claim = claim_of(ground_.view, ground_.assigner, item_.address);
+    is_everywhere_ = claim.reach.everywhere;
     look_at_advertisements(claim);
     Reach reach = claim.reach;
     if (!left_out_.empty()) {
@@ -83,8 +84,10 @@ class Diagnosis {
 
   [[nodiscard]] std::size_t next_hops_of(const Carriers& carrying) const {
     std::set<Address> hops;
-    for (const auto* node : carrying.nodes)
-      hops.insert(*node->second.next_hop(family_).address);
+    for (const auto* node : carrying.nodes) {
+      const std::optional<Address>& hop = node->second.next_hop(family_).address;
+      if (hop) hops.insert(*hop);
+    }
     return hops.size();
   }
 
@@ -103,6 +106,7 @@ class Diagnosis {
   }
 
   void look_at_nodes(const Reach& reach, const Carriers& carrying) {
+    auto next = carrying.nodes.begin();  // both are in order of name
     for (const auto& [name, standing] : ground_.standings) {
       NodeVerdict verdict{.node = name,
                           .reason = standing.reason,
@@ -110,9 +114,8 @@ class Diagnosis {
                           .since = standing.since,
                           .next_hop = {}};
       const NextHop& next_hop = standing.next_hop(family_);
-      const bool carries = std::ranges::any_of(
-          carrying.nodes, [&](const auto* entry) { return entry->first == name; });
-      if (carries) {
+      if (next != carrying.nodes.end() && (*next)->first == name) {
+        ++next;
         verdict.next_hop = next_hop.address;
         if (standing.use == Use::LastSilent) verdict.reason = Reason::FailOpen;
       } else if (standing.use == Use::Carries && !next_hop.address) {
@@ -314,7 +317,18 @@ class Diagnosis {
                     node),
           node.empty() ? "start porter with --node, or set nextHopMode: Nodes" : "");
     }
-    const std::string shared = up->shared ? to_string(*up->shared) : "none of ours";
+    if (!up->v6_for_v4 && has_only_foreign_next_hops(result_)) {
+      return say(
+          Reason::NextHopNotShared,
+          fmt::format("the next hops are IPv6 addresses, and BgpPeer {} does not take those "
+                      "for IPv4 (RFC 8950)",
+                      up->peer),
+          fmt::format("give the nodes IPv4 addresses, or set spec.extendedNextHop on BgpPeer "
+                      "{} and its like on the neighbour",
+                      up->peer));
+    }
+    const std::optional<Prefix>& subnet = up->shared;
+    const std::string shared = subnet ? to_string(*subnet) : "none of ours";
     say(Reason::NextHopNotShared,
         fmt::format("{} next hops lie outside the subnet shared with BgpPeer {} ({}), which is one "
                     "hop away (RFC 4271 5.1.3)",
@@ -344,8 +358,7 @@ class Diagnosis {
   }
 
   void judge_announced(const Carriers& carrying) {
-    std::string via =
-        fmt::format("via {}: {}", count_of(result_.next_hops, "next hop"), carrier_names(carrying));
+    std::string via = carrier_words(carrying);
     if (result_.routes.front().prefix != Prefix::host(item_.address))
       via += fmt::format(", as {}", to_string(result_.routes.front().prefix));
     const bool open = std::ranges::any_of(result_.nodes, [](const NodeVerdict& node) {
@@ -379,11 +392,15 @@ class Diagnosis {
     say(Reason::Announced, via);
   }
 
-  static std::string carrier_names(const Carriers& carrying) {
+  // The controller writes it into the status: a node that comes or goes is not to be a write to
+  // every Service of the cluster.
+  [[nodiscard]] std::string carrier_words(const Carriers& carrying) const {
+    if (ground_.view.identity.role == Role::Controller && is_everywhere_)
+      return "via every node that can carry it";
     std::vector<std::string> names;
     for (const auto* node : carrying.nodes)
       names.push_back(node->first);
-    return listed(names);
+    return fmt::format("via {}: {}", count_of(result_.next_hops, "next hop"), listed(names));
   }
 
   const AnnounceGround& ground_;
@@ -392,6 +409,7 @@ class Diagnosis {
   Family family_;
   Endpoints endpoints_;
   bool is_selected_ = true;
+  bool is_everywhere_ = false;      // externalTrafficPolicy Cluster
   std::set<std::string> left_out_;  // nodes, by nodeSelector
   std::vector<Told> told_;
   Announcement result_;
@@ -409,6 +427,14 @@ std::string words_of(const NodeVerdict& verdict, std::int64_t unix_now) {
 bool is_announced(Reason reason) {
   return reason == Reason::Announced || reason == Reason::AddPathNotReceived ||
          reason == Reason::FailOpen || reason == Reason::NodesDraining;
+}
+
+bool has_only_foreign_next_hops(const Announcement& announcement) {
+  return std::ranges::all_of(announcement.routes, [&](const Route& route) {
+    return std::ranges::all_of(route.paths, [&](const bgp::Path& path) {
+      return path.next_hop.family() != announcement.address.family();
+    });
+  });
 }
 
 std::vector<Told> told_of(const View& view, const PeerOutcomes& peers,

@@ -56,6 +56,9 @@ struct AnnounceGround {
   const std::map<Prefix, Route>& routes;
 };
 
+// Next hops of the other family only (RFC 8950).
+[[nodiscard]] bool has_only_foreign_next_hops(const Announcement& announcement);
+
 // What each peer is told of it: of several prefixes, the first it is told.
 [[nodiscard]] std::vector<Told> told_of(const View& view, const PeerOutcomes& peers,
                                         const Announcement& announcement);

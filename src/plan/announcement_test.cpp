@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/announcement.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "plan/test_scene.hpp"
@@ -160,6 +161,21 @@ TEST_F(AnnouncementTest, NoNextHopInTheSharedSubnet) {
          "(10.8.0.0/24), which is one "
          "hop away (RFC 4271 5.1.3)");
   see_ends("172.30.0.11", "172.30.0.0/24");
+  expect(Reason::Announced, "via 3 next hops: n1, n2, n3");
+}
+
+TEST_F(AnnouncementTest, OnlyIpv6NextHopsForIpv4) {
+  model::BgpPeer takes = test::peer("tor-a", "172.30.0.1");
+  takes.extended_next_hop = true;
+  scene.put(takes);
+  for (const char* node : {"n1", "n2", "n3"})
+    scene.put(test::node(node, {fmt::format("fd00:30::1{}", node[1])}));
+  expect(Reason::NextHopNotShared,
+         "the next hops are IPv6 addresses, and BgpPeer tor-a does not take those for IPv4 (RFC "
+         "8950)");
+  SessionSeen seen = test::established("tor-a");
+  seen.negotiated->extended_next_hop = true;
+  scene.see(seen);
   expect(Reason::Announced, "via 3 next hops: n1, n2, n3");
 }
 

@@ -105,10 +105,29 @@ void Assigner::record_edited(const Address& address, const model::EipAddress* re
     return;
   }
   if (is_ours && !record->services.empty()) return reassert(address, record);
+  const bool is_idle = lease == nullptr || lease->revision == lease->answered;
+  if (is_idle && is_of_a_controller(*record)) {
+    record_followed(address, record);
+    for (const model::Holder& holder : record->services)
+      settle(holder.service);
+    return;
+  }
   allocator_.reserve(address, record->services);
   for (const model::Holder& holder : record->services)
     enqueue(holder.service);
   refresh_waiting(address);
+}
+
+// What a leader before us wrote while we had begun: its Service holds it too, and gives it back
+// where it has another one already. A person who reserves an address knows no uid.
+bool Assigner::is_of_a_controller(const model::EipAddress& record) const {
+  if (view_.identity.role != Role::Controller || record.eip.empty() || record.services.empty())
+    return false;
+  return std::all_of(record.services.begin(), record.services.end(), [&](const auto& holder) {
+    const auto service = view_.services.find(holder.service);
+    return service != view_.services.end() && !holder.uid.empty() &&
+           service->second.meta.uid == holder.uid;
+  });
 }
 
 // In a cluster somebody may edit or delete the record of an address in use: it is written again.

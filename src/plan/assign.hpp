@@ -141,6 +141,7 @@ class Assigner {
   void settle_all();
   void settle_leaving();
   void reassert(const Address& address, const model::EipAddress* record);
+  [[nodiscard]] bool is_of_a_controller(const model::EipAddress& record) const;
   [[nodiscard]] bool is_surplus(const Name& service, const Address& address) const;
   bool find_home(const Name& service, const Address& address);
   void release(const Name& service, const Address& address, const Objection& objection,

@@ -124,6 +124,27 @@ TEST_F(Controller, TakesTheNextAddressWhereSomebodyWasFaster) {
   EXPECT_EQ(world.told("shop/web"), "192.0.2.1");
 }
 
+// What the leader before us had under way arrives after we have read everything and decided anew.
+TEST_F(Controller, TakesBackTheSecondAddressOfAServiceThatAnotherControllerRecorded) {
+  world.run();
+  const std::string& uid = world.view.services.at(name_of("shop/web")).meta.uid;
+  const model::EipAddress late = record("192.0.2.3", "shop/web", uid);
+  world.stored[late.address] = late;
+  world.assigner().record_edited(late.address, &late);
+  world.run();
+  EXPECT_EQ(world.told("shop/web"), "192.0.2.0");
+  EXPECT_EQ(world.stored.size(), 1U);
+}
+
+TEST_F(Controller, TakesAReservationForWhatItIs) {
+  world.run();
+  const model::EipAddress reservation = record("192.0.2.3", "shop/web", "");
+  world.stored[reservation.address] = reservation;
+  world.assigner().record_edited(reservation.address, &reservation);
+  world.run();
+  EXPECT_EQ(world.stored.size(), 2U);
+}
+
 TEST_F(Controller, LeavesAnAddressAloneWhoseRecordItCannotRead) {
   const Record refused = world.writing.front();
   world.writing.clear();

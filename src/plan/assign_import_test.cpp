@@ -47,11 +47,11 @@ class Migration {
     see(record, model::Kind::EipAddress, {});
   }
   template <class Value>
-  void see(const Value& value, model::Kind kind, Tree status) {
+  void see(const Value& value, model::Kind kind, const Tree& status) {
     engine_.apply(ObjectSeen{.key = {.kind = kind, .name = value.meta.name},
                              .object = value,
                              .resource_version = "1",
-                             .status = std::move(status)},
+                             .status = status},
                   now_);
   }
   // What is written, as "192.0.2.1: shop/web shop/api".

@@ -201,6 +201,22 @@ bool is_to_be_had(const World& world, const model::Eip& eip, const Address& at) 
   return world.assigner().allocator().lease(at) == nullptr && ipam::Pool{eip}.gives(at);
 }
 
+// A pool that may serve the Service, and does not.
+void assert_it_has_none(const World& world, const model::Eip& eip, const model::Service& service,
+                        bool named) {
+  const Family family = service.families.front();
+  const auto request = model::request_of(service);
+  if (!request.addresses.empty()) {
+    const Address& asked = request.addresses.front();
+    RC_ASSERT(asked.family() != family || !is_to_be_had(world, eip, asked));
+    return;
+  }
+  if (!named && !serves_unasked(world, eip, service)) return;
+  const Address first = family == Family::V4 ? address("192.0.2.0") : address("2001:db8::");
+  for (unsigned i = 0; i < 8; ++i)
+    RC_ASSERT(!is_to_be_had(world, eip, Address::from_number(family, first.number() + i)));
+}
+
 // A Service that wants one address and waits: no pool that may serve it has one.
 void assert_nobody_starves(const World& world) {
   for (const auto& [name, service] : world.view.services) {
@@ -211,19 +227,10 @@ void assert_nobody_starves(const World& world) {
     if (service.families.size() != 1 ||
         service.family_policy == model::IpFamilyPolicy::RequireDualStack)
       continue;
-    const Family family = service.families.front();
     for (const auto& [pool, eip] : world.view.eips) {
       const bool named = std::count(request.pools.begin(), request.pools.end(), pool) > 0;
-      if ((!request.pools.empty() && !named) || !may_give(world, eip, service)) continue;
-      if (!request.addresses.empty()) {
-        const Address& asked = request.addresses.front();
-        RC_ASSERT(asked.family() != family || !is_to_be_had(world, eip, asked));
-        continue;
-      }
-      if (!named && !serves_unasked(world, eip, service)) continue;
-      const Address first = family == Family::V4 ? address("192.0.2.0") : address("2001:db8::");
-      for (unsigned i = 0; i < 8; ++i)
-        RC_ASSERT(!is_to_be_had(world, eip, Address::from_number(family, first.number() + i)));
+      if ((request.pools.empty() || named) && may_give(world, eip, service))
+        assert_it_has_none(world, eip, service, named);
     }
   }
 }

@@ -184,9 +184,13 @@ NextHop next_hop_of(const model::Node& node, Family family, bool own, Modes mode
   }
   if (found.own_address) {  // the session knows an address of its own
     found.address = Address::from_number(family, 0);
-  } else {
-    found.missing = fmt::format("no {} InternalIP", to_string(family));
+    return found;
   }
+  if (family == Family::V4 && modes.v6_for_v4) {
+    NextHop other = next_hop_of(node, Family::V6, own, modes);
+    if (other.address) return other;
+  }
+  found.missing = fmt::format("no {} InternalIP", to_string(family));
   return found;
 }
 

@@ -27,6 +27,7 @@ inline constexpr std::string_view kDrainKey = "network.kubesphere.io/drain";
 struct Modes {
   bool self = false;
   bool nodes = false;
+  bool v6_for_v4 = false;  // some peer takes IPv4 routes with IPv6 next hops (RFC 8950)
   friend bool operator==(const Modes&, const Modes&) = default;
 };
 
@@ -44,7 +45,8 @@ struct NextHop {
   std::string missing;       // why there is none
   friend bool operator==(const NextHop&, const NextHop&) = default;
 };
-// Annotation, else in Self mode the session's own address for our node, else InternalIP.
+// Annotation, else in Self mode the session's own address for our node, else InternalIP. Where
+// there is none for IPv4, that for IPv6 if some peer takes it.
 [[nodiscard]] NextHop next_hop_of(const model::Node& node, Family family, bool own, Modes modes);
 
 struct NodeStanding {

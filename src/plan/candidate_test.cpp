@@ -259,6 +259,20 @@ TEST(NextHopTest, WithoutAnAddressOfTheFamilyTheNodeCannotCarry) {
   EXPECT_EQ(none.missing, "no IPv6 InternalIP");
 }
 
+TEST(NextHopTest, WithoutAnIpv4AddressTheIpv6OneDoesWhereAPeerTakesIt) {
+  constexpr Modes kExtended{.nodes = true, .v6_for_v4 = true};
+  const model::Node only_v6 = test::node("n1", {"fd00:30::11"});
+  EXPECT_EQ(next_hop_of(only_v6, Family::V4, false, kExtended).address,
+            test::address("fd00:30::11"));
+  EXPECT_EQ(next_hop_of(only_v6, Family::V4, false, kNodes).missing, "no IPv4 InternalIP");
+  const model::Node both = test::node("n1", {"172.30.0.11", "fd00:30::11"});
+  EXPECT_EQ(next_hop_of(both, Family::V4, false, kExtended).address, test::address("172.30.0.11"));
+  const model::Node only_v4 = test::node("n1", {"172.30.0.11"});
+  EXPECT_EQ(next_hop_of(only_v4, Family::V6, false, kExtended).missing, "no IPv6 InternalIP");
+  EXPECT_EQ(next_hop_of(test::node("n1", {}), Family::V4, false, kExtended).missing,
+            "no IPv4 InternalIP");
+}
+
 TEST(NextHopTest, InSelfModeOurOwnNodeIsTheSessionsLocalAddress) {
   const model::Node node = test::node("n1", {"172.30.0.11"});
   EXPECT_TRUE(next_hop_of(node, Family::V4, true, kSelf).own_address);

@@ -18,6 +18,14 @@ constexpr Pacer::Spacing kPlanSpacing{.first = 4ms, .next = 8ms};
 constexpr Duration kRecordPatience = 1s;
 // A Service whose record is on its way needs no status that says so, unless it takes this long.
 constexpr Duration kStatusPatience = 5s;
+// Nor is a session that flaps or a node that comes back worth a write to each of 10,000 Services.
+constexpr Duration kSharedPatience = 10s;
+// Services and EndpointSlices come by watches of their own: the first slice may be just behind.
+constexpr Duration kSlicePatience = 50ms;
+// How long what was said anew of all Services waits for more of the kind.
+constexpr Duration kSweepAfter = 100ms;
+// Of a step's budget this part is for status, which asks what every peer is told.
+constexpr std::size_t kStatusShare = 8;
 
 // Puts the latest state of an object into its map. False: that is what was there already.
 template <class Key, class Value>
@@ -70,8 +78,14 @@ SessionSeen session_of_all(const View& view, const std::string& peer) {
       }
       seen.gone = false;
       seen.flaps += session.flaps;
-      seen.sent_v4 += session.sent.ipv4;
-      seen.sent_v6 += session.sent.ipv6;
+      // Every node sends the same prefixes: what is said of the budget is said of the worst.
+      if (const auto& kept = session.kept_back;
+          kept.ipv4 + kept.ipv6 >= seen.refused_v4 + seen.refused_v6) {
+        seen.refused_v4 = kept.ipv4;
+        seen.refused_v6 = kept.ipv6;
+        seen.sent_v4 = session.sent.ipv4;
+        seen.sent_v6 = session.sent.ipv6;
+      }
       seen.received_v4 += session.received.ipv4;
       seen.received_v6 += session.received.ipv6;
     }
@@ -123,11 +137,15 @@ bool Engine::remember(ObjectSeen& fact) {
     if (!used.entries().empty()) used_[name.name] = used;
   }
   mark_finalizers(fact.key);
+  const bool was_refused = !fact.object && view_.problems.erase(fact.key) > 0;
   switch (fact.key.kind) {
     case Kind::Service: return remember_service(name, fact.object);
     case Kind::EndpointSlice: return remember_slice(name, fact.object);
     case Kind::Node: return remember_node(name, fact.object);
-    case Kind::Eip: return remember_eip(name, fact.object);
+    case Kind::Eip:
+      if (remember_eip(name, fact.object)) return true;
+      if (was_refused) assigner_.eip_changed(name.name, nullptr);  // what it gave stayed till now
+      return was_refused;
     case Kind::EipAddress: return remember_record(name, fact.object);
     case Kind::Namespace:
       if (!put(view_.namespaces, name.name, fact.object)) return false;
@@ -141,8 +159,7 @@ bool Engine::remember(ObjectSeen& fact) {
     case Kind::BgpConf:
       if (!put(view_.bgp_confs, name.name, fact.object)) return false;
       announcer_.conf_changed();
-      for (const auto& [conf, object] : view_.bgp_confs)
-        mark_status({.kind = Kind::BgpConf, .name = {.ns = {}, .name = conf}});
+      mark_statuses(Kind::BgpConf, view_.bgp_confs);
       mark_status(fact.key);
       return true;
     case Kind::BgpPeer:
@@ -153,8 +170,7 @@ bool Engine::remember(ObjectSeen& fact) {
     case Kind::BgpAdvertisement:
       if (!put(view_.bgp_advertisements, name.name, fact.object)) return false;
       announcer_.advertisement_changed();
-      for (const auto& [advertisement, object] : view_.bgp_advertisements)
-        mark_status({.kind = Kind::BgpAdvertisement, .name = {.ns = {}, .name = advertisement}});
+      mark_statuses(Kind::BgpAdvertisement, view_.bgp_advertisements);
       mark_status(fact.key);
       return true;
     case Kind::BgpNodeState: return remember_node_state(name.name, fact.object);
@@ -214,6 +230,7 @@ bool Engine::remember_node_state(const std::string& node, std::optional<model::O
   add_peers();
   if (!put(view_.node_states, node, object)) return false;
   add_peers();
+  mark_statuses(Kind::BgpConf, view_.bgp_confs);
   bool news = false;
   for (const std::string& peer : peers) {
     SessionSeen seen = session_of_all(view_, peer);
@@ -267,8 +284,17 @@ bool Engine::remember_record(const model::NamespacedName& name,
 bool Engine::remember(ProblemsSeen& fact) {
   mark_status(fact.key);
   if (fact.problems.empty()) return view_.problems.erase(fact.key) > 0;
-  view_.problems[fact.key] = {.where = std::move(fact.where), .list = std::move(fact.problems)};
-  return false;
+  mark_finalizers(fact.key);
+  view_.problems[fact.key] = {.where = std::move(fact.where),
+                              .list = std::move(fact.problems),
+                              .meta = std::move(fact.meta)};
+  const std::optional<model::Meta>& refused = view_.problems[fact.key].meta;
+  const auto pool = view_.eips.find(fact.key.name.name);
+  if (!refused || fact.key.kind != Kind::Eip || pool == view_.eips.end()) return false;
+  // That it is being deleted counts, whatever else its newest version says.
+  std::optional<model::Object> earlier{pool->second};
+  model::meta_of(*earlier) = *refused;
+  return remember_eip(fact.key.name, earlier);
 }
 
 // The answer to our own Record is no news from outside: it ends the flush it belongs to, unpaced.
@@ -300,7 +326,7 @@ bool Engine::remember(SessionSeen& fact) {
   const bool was_up =
       known != view_.sessions.end() && known->second.state == bgp::State::Established;
   const bool is_up = !fact.gone && fact.state == bgp::State::Established;
-  std::string peer = fact.peer;
+  const std::string peer = fact.peer;
   if (fact.gone) {
     view_.sessions.erase(peer);
   } else {
@@ -340,9 +366,9 @@ bool Engine::has_work() const {
 
 TimePoint Engine::deadline() const {
   if (!view_.synced) return kNever;
-  if (flushing_ && has_work()) return TimePoint::min();
-  TimePoint next =
-      std::min({pacer_.deadline(), pace_.deadline(), assigner_.deadline(), announcer_.deadline()});
+  if (sweep_on_ || (flushing_ && has_work())) return TimePoint::min();
+  TimePoint next = std::min({pacer_.deadline(), pace_.deadline(), sweep_at_, assigner_.deadline(),
+                             announcer_.deadline()});
   if (!planned_)
     next = std::min(next, has_work() ? pacer_.deadline() : synced_at_ + kRecordPatience);
   return next;
@@ -358,11 +384,12 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
   }
   if (flushing_ || now >= assigner_.deadline() || now >= announcer_.deadline())
     plan(now, budget, out);
+  sweep(now, budget);
   pace_.settle(now);
   // Before everything was planned once, a Service that is not planned yet would look like one
   // without an address, and lose what its status shows.
   settled_ = settled_ || !has_work();
-  if (settled_) write_status(now, budget, out);
+  if (settled_) write_status(now, std::max<std::size_t>(budget / kStatusShare, 1), out);
   say_planned(now, out);
   return out;
 }
@@ -394,6 +421,7 @@ void Engine::hand_over() {
   }
   for (const auto& service : announcer_.take_changed_services())
     mark_status({.kind = Kind::Service, .name = service});
+  all_services_changed_ = announcer_.take_all_services_changed() || all_services_changed_;
   for (const auto& peer : announcer_.take_changed_peers())
     mark_status({.kind = Kind::BgpPeer, .name = {.ns = {}, .name = peer}});
 }
@@ -416,14 +444,37 @@ void Engine::say_planned(TimePoint now, Changes& out) {
   out.emplace_back(Planned{});
 }
 
+// Sessions come up by the dozen, and each says something new of thousands of Services: their turn
+// is after the routes, together, and in pieces.
+void Engine::sweep(TimePoint now, std::size_t budget) {
+  if (std::exchange(all_services_changed_, false) && view_.identity.role != Role::Speaker)
+    sweep_at_ = std::min(sweep_at_, now + kSweepAfter);
+  if (now >= sweep_at_) {
+    sweep_at_ = kNever;
+    sweep_on_.emplace();
+  }
+  if (!sweep_on_) return;
+  auto service = view_.services.lower_bound(*sweep_on_);
+  for (; budget > 0 && service != view_.services.end(); --budget, ++service) {
+    if (assigner_.of(service->first) != nullptr)
+      mark_status({.kind = Kind::Service, .name = service->first});
+  }
+  if (service == view_.services.end()) {
+    sweep_on_.reset();
+  } else {
+    sweep_on_ = service->first;
+  }
+}
+
 void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
   for (; budget > 0; --budget) {
     const std::optional<model::ObjectKey> key = pace_.take(now);
     if (!key) break;
-    if (const auto until = patience_for(*key); until && now < *until) {
+    if (const auto until = patience_for(*key, now); until && now < *until) {
       pace_.put_off(*key, *until);
       continue;
     }
+    passing_.erase(*key);
     auto change = status_.write(*key, unix_at(now));
     if (!change) continue;
     pace_.wrote(*key, now);
@@ -432,11 +483,15 @@ void Engine::write_status(TimePoint now, std::size_t budget, Changes& out) {
   pace_.settle(now);
 }
 
-// In a cluster a status is a write: one that says "not recorded yet" is worth it only if it stays
-// true for a while.
-std::optional<TimePoint> Engine::patience_for(const model::ObjectKey& key) const {
-  if (view_.identity.role != Role::Controller || key.kind != Kind::Service || outstanding_.empty())
-    return std::nullopt;
+// In a cluster a status is a write: one that says "not recorded yet" or "no endpoints yet", or what
+// a session or a node does to every Service, is worth it only if it stays true for a while.
+std::optional<TimePoint> Engine::patience_for(const model::ObjectKey& key, TimePoint now) {
+  if (view_.identity.role != Role::Controller || key.kind != Kind::Service) return std::nullopt;
+  if (status_.may_pass(key)) return passing_.try_emplace(key, now + kSharedPatience).first->second;
+  if (!view_.slices_of.contains(key.name) && !status_.has_said(key)) {
+    const TimePoint until = passing_.try_emplace(key, now + kSlicePatience).first->second;
+    if (now < until) return until;
+  }
   std::optional<TimePoint> until;
   for (const Address& address : assigner_.allocator().held_by(key.name)) {
     const auto waiting = outstanding_.find(address);

@@ -71,11 +71,17 @@ class Engine {
   void hand_over();
   void note_outstanding(const Changes& out, std::size_t from, TimePoint now);
   void say_planned(TimePoint now, Changes& out);
+  void sweep(TimePoint now, std::size_t budget);
   void write_status(TimePoint now, std::size_t budget, Changes& out);
   void hold(std::size_t budget, Changes& out);
   void mark_finalizers(const model::ObjectKey& key);
   void mark_status(const model::ObjectKey& key) { pace_.mark(key); }
-  [[nodiscard]] std::optional<TimePoint> patience_for(const model::ObjectKey& key) const;
+  template <typename Map>
+  void mark_statuses(model::Kind kind, const Map& all) {
+    for (const auto& [name, object] : all)
+      mark_status({.kind = kind, .name = {.ns = {}, .name = name}});
+  }
+  [[nodiscard]] std::optional<TimePoint> patience_for(const model::ObjectKey& key, TimePoint now);
 
   View view_;
   Assigner assigner_;
@@ -89,7 +95,11 @@ class Engine {
     std::uint64_t revision = 0;
     TimePoint since;
   };
-  std::map<Address, Outstanding> outstanding_;  // Records without an answer yet
+  bool all_services_changed_ = false;
+  TimePoint sweep_at_ = kNever;                    // the status of all Services is marked then,
+  std::optional<model::NamespacedName> sweep_on_;  // and so on from this one
+  std::map<Address, Outstanding> outstanding_;     // Records without an answer yet
+  std::map<model::ObjectKey, TimePoint> passing_;  // status that waits, lest it pass: until when
   TimePoint synced_at_ = kNever;
   bool settled_ = false;  // everything known at Synced was planned
   bool planned_ = false;

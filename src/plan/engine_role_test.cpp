@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 const model::ObjectKey kWeb{.kind = model::Kind::Service, .name = test::named("shop/web")};
 const model::ObjectKey kOther{.kind = model::Kind::Service, .name = test::named("shop/other")};
+const model::ObjectKey kConf{.kind = model::Kind::BgpConf, .name = test::named("default")};
 const model::ObjectKey kTor{.kind = model::Kind::BgpPeer, .name = test::named("tor")};
 
 // An API server that takes every write and shows it.
@@ -28,6 +29,7 @@ class Cluster {
     Identity identity;
     identity.role = Role::Controller;
     identity.default_mode = model::NextHopMode::Self;
+    identity.claim_unclassed = claim_unclassed;
     engine_.emplace(identity, now, 1'700'000'000);
     see(test::eip("lan", "192.0.2.0/30"), model::Kind::Eip);
     see(test::conf(), model::Kind::BgpConf);
@@ -39,8 +41,12 @@ class Cluster {
       see(record, model::Kind::EipAddress);
     see(test::service("shop/web"), model::Kind::Service);
     if (more > 0) see(test::eip("more", "10.0.0.0/16"), model::Kind::Eip);
-    for (unsigned i = 0; i < more; ++i)
-      see(test::service("shop/more" + std::to_string(i)), model::Kind::Service);
+    for (unsigned i = 0; i < more; ++i) {
+      const std::string name = "more" + std::to_string(i);
+      see(test::slice("shop/" + name + "-1", name, {{.node = "n1", .ip = "10.0.0.1"}}),
+          model::Kind::EndpointSlice);
+      see(test::service("shop/" + name), model::Kind::Service);
+    }
     engine_->apply(Synced{}, now);
     run();
   }
@@ -108,6 +114,7 @@ class Cluster {
 
   TimePoint now{1h};
   unsigned more = 0;  // Services beside shop/web
+  bool claim_unclassed = false;
   std::map<Address, model::EipAddress> records;
   std::map<model::ObjectKey, Tree> statuses;
   unsigned writes = 0;
@@ -176,13 +183,36 @@ TEST(ControllerEngine, WritesAgainWhatSomebodyWiped) {
 TEST(ControllerEngine, SumsUpTheSessionsOfAllNodes) {
   Cluster cluster;
   EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "0/0");
-  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  model::BgpNodeState first = state_of("n1", "Established");
+  first.router_id = "172.30.0.11";
+  first.as = 65000;
+  cluster.see(first, model::Kind::BgpNodeState);
   cluster.see(state_of("n2", "Active"), model::Kind::BgpNodeState);
   cluster.run(11s);
   EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "1/2");
   EXPECT_EQ(cluster.statuses[kTor]["advertised"].text(), "2");
   EXPECT_EQ(cluster.condition(kTor, "Established").substr(0, 4), "True");
+  EXPECT_EQ(to_json(cluster.statuses[kConf]["nodesConfStatus"], 0),
+            R"({"n1":{"routerId":"172.30.0.11","as":65000}})");
   EXPECT_EQ(cluster.condition(kWeb, "network.kubesphere.io/Announced").substr(0, 4), "True");
+}
+
+TEST(ControllerEngine, SaysWhatAPrefixBudgetKeepsBack) {
+  Cluster cluster;
+  model::BgpPeer peer = test::peer("tor", "172.30.0.1");
+  peer.prefix_budget =
+      model::BgpPeer::Budget{.max = 5, .action = model::BgpPeer::Budget::Action::Refuse};
+  cluster.see(peer, model::Kind::BgpPeer);
+  for (const auto& [node, kept] : {std::pair{"n1", 0U}, {"n2", 3U}, {"n3", 1U}}) {
+    model::BgpNodeState state = state_of(node, "Established");
+    state.sessions.front().sent = {.ipv4 = 5, .ipv6 = 0};
+    state.sessions.front().kept_back = {.ipv4 = kept, .ipv6 = 0};
+    cluster.see(state, model::Kind::BgpNodeState);
+  }
+  cluster.run(11s);
+  EXPECT_NE(cluster.condition(kTor, "Established").find("PrefixBudget: 3 of 8 prefixes"),
+            std::string::npos)
+      << cluster.condition(kTor, "Established");
 }
 
 TEST(ControllerEngine, WritesThePeersStatusOnceInTenSeconds) {
@@ -197,6 +227,71 @@ TEST(ControllerEngine, WritesThePeersStatusOnceInTenSeconds) {
   EXPECT_EQ(cluster.statuses[kTor]["sessions"].text(), "0/1");
 }
 
+constexpr std::string_view kAnnounced = "network.kubesphere.io/Announced";
+
+TEST(ControllerEngine, ASessionThatFlapsIsNoWriteToAService) {
+  Cluster cluster;
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(11s);
+  ASSERT_EQ(cluster.condition(kWeb, kAnnounced),
+            "True Announced: 192.0.2.0 via every node that can carry it");
+  cluster.status_writes.clear();
+  for (int i = 0; i < 6; ++i) {
+    cluster.see(state_of("n1", i % 2 == 0 ? "Active" : "Established"), model::Kind::BgpNodeState);
+    cluster.run(9s);
+  }
+  cluster.run(20s);
+  EXPECT_EQ(cluster.status_writes[kWeb], 0U);
+}
+
+TEST(ControllerEngine, ASessionThatStaysDownIsWrittenOnceToAService) {
+  Cluster cluster;
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(11s);
+  cluster.status_writes.clear();
+  cluster.see(state_of("n1", "Active"), model::Kind::BgpNodeState);
+  cluster.run(9s);
+  EXPECT_EQ(cluster.status_writes[kWeb], 0U);
+  cluster.run(2s);
+  EXPECT_EQ(cluster.status_writes[kWeb], 1U);
+  EXPECT_EQ(cluster.condition(kWeb, kAnnounced).substr(0, 23), "False NoEstablishedPeer");
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(1s);
+  EXPECT_EQ(cluster.condition(kWeb, kAnnounced).substr(0, 4), "True");
+}
+
+TEST(ControllerEngine, WhatASessionDoesToMoreServicesThanOneTurnLooksAtIsSaidOfEach) {
+  Cluster cluster;
+  cluster.more = 250;
+  cluster.start();
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(11s);
+  for (unsigned i = 0; i < cluster.more; ++i) {
+    const model::ObjectKey key{.kind = model::Kind::Service,
+                               .name = test::named("shop/more" + std::to_string(i))};
+    EXPECT_EQ(cluster.condition(key, kAnnounced).substr(0, 4), "True") << i;
+  }
+}
+
+TEST(ControllerEngine, ANodeThatComesIsNoWriteToAService) {
+  Cluster cluster;
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(11s);
+  cluster.status_writes.clear();
+  cluster.see(test::node("n2", {"172.30.0.12"}), model::Kind::Node);
+  cluster.run(20s);
+  EXPECT_EQ(cluster.status_writes[kWeb], 0U);
+}
+
+TEST(ControllerEngine, WhatAServiceItselfLacksIsWrittenAtOnce) {
+  Cluster cluster;
+  cluster.see(state_of("n1", "Established"), model::Kind::BgpNodeState);
+  cluster.run(11s);
+  cluster.see(test::slice("shop/web-1", "web", {}), model::Kind::EndpointSlice);
+  cluster.run(100ms);
+  EXPECT_EQ(cluster.condition(kWeb, kAnnounced).substr(0, 22), "False NoReadyEndpoints");
+}
+
 TEST(ControllerEngine, SaysNothingOfARecordThatIsOnItsWay) {
   Cluster cluster;
   cluster.see_without_an_answer(test::service("shop/other"));
@@ -208,6 +303,26 @@ TEST(ControllerEngine, SaysNothingOfARecordThatIsOnItsWay) {
             "True Assigned: 192.0.2.1 from Eip lan");
 }
 
+TEST(ControllerEngine, WritesOnceWhereTheFirstEndpointsComeJustBehindTheService) {
+  Cluster cluster;
+  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.run(30ms);
+  EXPECT_EQ(cluster.status_writes[kOther], 0U);
+  cluster.see(test::slice("shop/other-1", "other", {{.node = "n1", .ip = "10.0.0.2"}}),
+              model::Kind::EndpointSlice);
+  cluster.run(20ms);
+  EXPECT_EQ(cluster.status_writes[kOther], 1U);
+  cluster.run();
+  EXPECT_EQ(cluster.status_writes[kOther], 1U);
+}
+
+TEST(ControllerEngine, AServiceWithoutEndpointsHardlyWaitsForItsAddress) {
+  Cluster cluster;
+  cluster.see(test::service("shop/other"), model::Kind::Service);
+  cluster.run(100ms);
+  EXPECT_EQ(cluster.status_writes[kOther], 1U);
+}
+
 TEST(ControllerEngine, SaysThatARecordIsMissingWhereItTakesLong) {
   Cluster cluster;
   cluster.see_without_an_answer(test::service("shop/other"));
@@ -215,6 +330,28 @@ TEST(ControllerEngine, SaysThatARecordIsMissingWhereItTakesLong) {
   EXPECT_EQ(cluster.condition(kOther, "network.kubesphere.io/Announced"),
             "False NotRecorded: 192.0.2.1 chosen, its record is not written yet");
   EXPECT_TRUE(cluster.statuses[kOther]["loadBalancer"]["ingress"].is_null());
+}
+
+TEST(ControllerEngine, SaysOnceThatSomebodyElseServesAService) {
+  Cluster cluster;
+  cluster.claim_unclassed = true;
+  cluster.start();
+  model::Service other = test::service("shop/other");
+  other.meta.annotations.clear();
+  other.ingress.push_back({.ip = "203.0.113.9", .hostname = {}});
+  const Tree theirs = Tree::map().set(
+      "ingress", Tree::list().push(Tree::map().set("ip", "203.0.113.9").set("ipMode", "VIP")));
+  cluster.statuses[kOther] = Tree::map().set("loadBalancer", theirs);
+  cluster.writes = 0;
+  cluster.see(other, model::Kind::Service);
+  cluster.run();
+  EXPECT_EQ(cluster.condition(kOther, "network.kubesphere.io/Assigned"),
+            "False ForeignStatus: its status shows 203.0.113.9, which is not Porter's");
+  EXPECT_TRUE(cluster.statuses[kOther]["loadBalancer"].is_null());  // nothing of it is ours
+  cluster.statuses[kOther].set("loadBalancer", theirs);  // what the API server makes of it
+  cluster.see(other, model::Kind::Service);
+  cluster.run();
+  EXPECT_EQ(cluster.writes, 1U);
 }
 
 TEST(ControllerEngine, LeavesTheStatusOfOthersAlone) {

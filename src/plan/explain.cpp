@@ -55,7 +55,7 @@ Explanation unknown_service(const View& view, const model::NamespacedName& servi
 
 // How it became ours.
 std::string claim_words(const View& view, const model::Service& service) {
-  std::string text = "type LoadBalancer";
+  const std::string text = "type LoadBalancer";
   if (service.load_balancer_class) return text + ", class " + *service.load_balancer_class;
   if (const auto opt_in = model::opt_in_of(service.meta))
     return "annotation lb.kubesphere.io/v1alpha1: " + *opt_in;

@@ -15,12 +15,13 @@ using Verdict = Explanation::Verdict;
 using Link = Explanation::Link;
 
 std::string neighbor_of(const View& view, const std::string& peer) {
-  const auto object = view.bgp_peers.find(peer);
-  if (object == view.bgp_peers.end()) return peer;
-  if (object->second.neighbor_prefix) return to_string(*object->second.neighbor_prefix);
-  if (!object->second.neighbor) return peer;
-  const std::string& zone = object->second.neighbor_zone;
-  return to_string(*object->second.neighbor) + (zone.empty() ? "" : "%" + zone);
+  const auto known = view.bgp_peers.find(peer);
+  if (known == view.bgp_peers.end()) return peer;
+  const model::BgpPeer& object = known->second;
+  if (object.neighbor_prefix) return to_string(*object.neighbor_prefix);
+  if (!object.neighbor) return peer;
+  const std::string& zone = object.neighbor_zone;
+  return to_string(*object.neighbor) + (zone.empty() ? "" : "%" + zone);
 }
 
 // None of this node's business, or somebody else's words say it already.
@@ -108,11 +109,12 @@ class PeerLink {
       if (!seen.ended.empty() && seen.ended != seen.why)
         text += "; the last session ended because " + seen.ended;
     }
-    const std::string own_as = to_string(outcome_.spec->config.open.local_as);
+    const std::string from_as =
+        outcome_.spec ? " from AS " + to_string(outcome_.spec->config.open.local_as) : "";
     return link(Verdict::Fail, std::move(text),
-                fmt::format("check the link to {}, and that it expects a session from AS {} "
+                fmt::format("check the link to {}, and that it expects a session{} "
                             "(BgpPeer {}); details: \"porter peers {}\"",
-                            neighbor_, own_as, peer_, neighbor_));
+                            neighbor_, from_as, peer_, neighbor_));
   }
 
   [[nodiscard]] Link without_family(Family family) const {
@@ -128,6 +130,16 @@ class PeerLink {
       return link(Verdict::NotReached,
                   "nothing to tell: in nextHopMode Self a node announces itself only, and this one "
                   "is no next hop");
+    }
+    if (!told.v6_for_v4 && has_only_foreign_next_hops(one)) {
+      return link(
+          Verdict::Fail,
+          fmt::format("{}: the next hops are IPv6 addresses, and {} does not take those for "
+                      "IPv4 (RFC 8950)",
+                      to_string(Reason::NextHopNotShared), neighbor_),
+          fmt::format("give the nodes IPv4 addresses, or set spec.extendedNextHop on BgpPeer "
+                      "{} and its like on {}",
+                      peer_, neighbor_));
     }
     const std::string shared = told.shared ? to_string(*told.shared) : "it";
     return link(Verdict::Fail,

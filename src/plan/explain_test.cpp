@@ -48,7 +48,7 @@ TEST_F(ExplainTest, NoPool) {
   scene.put(test::service("shop/cart"));
   scene.put(test::slice("shop/cart-1", "cart", {{"n1", "10.1.0.1"}}));
   scene.run();
-  scene.pass(14 * 60);
+  scene.pass(840);
   EXPECT_EQ(text("shop/cart"), R"(
 shop/cart has no address.
   ok    ours            annotation lb.kubesphere.io/v1alpha1: porter
@@ -73,7 +73,7 @@ TEST_F(ExplainTest, PoolFull) {
   }
   scene.put(test::slice("shop/cart-1", "cart", {{"n1", "10.1.0.1"}, {"n2", "10.2.0.1"}}));
   scene.run();
-  scene.pass(14 * 60);
+  scene.pass(840);
   EXPECT_EQ(text("shop/cart"), R"(
 shop/cart has no address.
   ok    ours            annotation lb.kubesphere.io/v1alpha1: porter

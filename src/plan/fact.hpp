@@ -9,8 +9,8 @@
 
 #include "base/time.hpp"
 #include "base/tree.hpp"
+#include "bgp/path_list.hpp"
 #include "bgp/peer.hpp"
-#include "bgp/rib.hpp"
 #include "model/decode.hpp"
 
 // What goes into the Engine and what comes out of it. A Fact is the latest state of one thing,
@@ -30,6 +30,9 @@ struct ProblemsSeen {
   model::ObjectKey key;
   std::string where;                     // "pools.yaml"
   std::vector<model::Problem> problems;  // none: all is well again
+  // From an API server, of a version that was refused.
+  std::optional<model::Meta> meta{};
+  std::string resource_version{};
 };
 struct Recorded {  // the Record of this revision is durable
   Address address;
@@ -90,7 +93,7 @@ struct RememberPathId {  // to be durable before the route that uses it goes out
 };
 struct Route {
   Prefix prefix;
-  std::vector<bgp::Path> paths;  // sorted; none: withdraw
+  bgp::PathList paths;  // sorted; none: withdraw
   friend bool operator==(const Route&, const Route&) = default;
 };
 // The `unreachable` kernel route that an aggregate needs beside it: packets to its unassigned

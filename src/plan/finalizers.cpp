@@ -20,7 +20,12 @@ const model::Meta* meta_in(const Map& map, const Name& name) {
   return found == map.end() ? nullptr : &found->second.meta;
 }
 
+// Of a pool that cannot be read its metadata counts all the same.
 const model::Meta* meta_of(const View& view, const model::ObjectKey& key) {
+  if (const auto found = view.problems.find(key); found != view.problems.end()) {
+    const std::optional<model::Meta>& refused = found->second.meta;
+    if (refused) return &*refused;
+  }
   switch (key.kind) {
     case Kind::Service: return meta_in(view.services, key.name);
     case Kind::Eip: return meta_in(view.eips, key.name.name);

@@ -67,6 +67,17 @@ class Cluster {
     put(std::move(next));
     run();
   }
+  void refuse_deleted() {
+    lan.meta.deleting = true;
+    engine.apply(
+        ProblemsSeen{
+            .key = kLan,
+            .where = {},
+            .problems = {{.reason = "Invalid", .field = "spec.address", .message = "no address"}},
+            .meta = lan.meta},
+        now);
+    run();
+  }
   void drop_web() {
     engine.apply(ObjectSeen{.key = {.kind = model::Kind::Service, .name = test::named("shop/web")},
                             .object = {}},
@@ -114,7 +125,7 @@ class Cluster {
 };
 
 TEST(Finalizers, AnEipIsHeldFromTheStart) {
-  Cluster cluster;
+  const Cluster cluster;
   EXPECT_EQ(cluster.lan.meta.finalizers, kOurs);
 }
 
@@ -129,6 +140,18 @@ TEST(Finalizers, ADeletedEipStaysUntilItsLastAddressIsReleased) {
   cluster.drop_web();
   EXPECT_FALSE(cluster.has_lan());
   EXPECT_EQ(cluster.order, (Names{"release", "let go"}));
+}
+
+TEST(Finalizers, ADeletedEipThatCannotBeReadIsLetGoWithItsLastAddress) {
+  Cluster cluster;
+  cluster.refuse_deleted();
+  EXPECT_TRUE(cluster.has_lan());
+  EXPECT_EQ(cluster.lan.meta.finalizers, kOurs);
+  cluster.order.clear();
+  cluster.drop_web();
+  EXPECT_FALSE(cluster.has_lan());
+  EXPECT_EQ(cluster.order, (Names{"release", "let go"}));
+  EXPECT_TRUE(cluster.engine.view().problems.empty());
 }
 
 TEST(Finalizers, ADeletedEipThatEvictsGoesAtOnce) {

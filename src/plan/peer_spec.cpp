@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::uint8_t kMaxTtl = 255;
 constexpr std::uint16_t kMaxRestartTime = 4095;  // 12 bits, RFC 4724 §3
+// RFC 9494 suggests none. With all our nodes gone a router that forwards to them for an hour does
+// no harm that dropping the packets would not do.
+constexpr std::uint32_t kLongLivedTime = 3'600;
 constexpr std::int64_t kMaxConnectRetry = 65'535;
 
 bgp::PeerKind kind_of(const SessionGround& ground, const model::BgpPeer& peer) {
@@ -28,6 +31,7 @@ void set_restart(bgp::PeerConfig& config, const SessionGround& ground, const mod
   const std::uint16_t time = restart.restart_time == 0 ? peer.hold_time : restart.restart_time;
   config.open.restart_time = std::min(time, kMaxRestartTime);
   config.open.restart_notification = restart.notification_enabled;
+  if (restart.long_lived) config.open.long_lived_time = kLongLivedTime;
   if (restart.helper_only) return;  // the capability without families (RFC 4724 §3)
   for (const model::PeerFamily& family : peer.families) {
     if (family.graceful_restart) config.open.restart_families.set(family.family);
@@ -40,6 +44,8 @@ bgp::OpenConfig open_of(const SessionGround& ground, const model::BgpPeer& peer)
   open.remote_as = peer.peer_as;
   open.id = ground.router_id;
   open.hold_time = peer.hold_time;
+  open.extended_next_hop = peer.extended_next_hop;
+  open.role = bgp::role_named(peer.role);
   for (const model::PeerFamily& family : peer.families) {
     open.families.set(family.family);
     if (family.send_max > 0) open.add_path_send.set(family.family);
@@ -56,6 +62,8 @@ bgp::AdjRibIn::Config received_of(const SessionGround& ground, const model::BgpP
   received.max_v6 = peer.max_prefixes_v6;
   if (peer.max_prefixes_cease) received.when_full = bgp::AdjRibIn::WhenFull::Cease;
   received.own_id = ground.router_id;
+  received.remote_as = peer.peer_as;
+  if (kind_of(ground, peer) == bgp::PeerKind::External) received.role = bgp::role_named(peer.role);
   if (ground.node != nullptr) received.own_addresses = ground.node->internal_ips;
   const auto& listening = ground.conf->listen_addresses;
   received.own_addresses.insert(received.own_addresses.end(), listening.begin(), listening.end());

@@ -33,7 +33,8 @@ std::string listed(const std::set<std::string>& names, std::size_t limit) {
 }
 
 std::string count_of(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  const bool hisses = noun.ends_with('s') || noun.ends_with('x');
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : hisses ? "es" : "s");
 }
 
 std::string span_of(std::int64_t seconds) {

@@ -17,6 +17,8 @@ TEST(PhraseTest, CountsHaveTheirPlural) {
   EXPECT_EQ(count_of(0, "path"), "0 paths");
   EXPECT_EQ(count_of(1, "path"), "1 path");
   EXPECT_EQ(count_of(2, "path"), "2 paths");
+  EXPECT_EQ(count_of(2, "prefix"), "2 prefixes");
+  EXPECT_EQ(count_of(2, "address"), "2 addresses");
 }
 
 TEST(PhraseTest, SpansGetCoarserAsTheyGrow) {

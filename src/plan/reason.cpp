@@ -104,10 +104,9 @@ constexpr std::array kRows{
         "BgpConf.spec.advertise is Selected, and no BgpAdvertisement selects the address.",
         "create a BgpAdvertisement that selects it, or set spec.advertise: All"),
     row(Reason::NextHopNotShared, "NextHopNotShared",
-        "No next hop lies in a subnet shared with the peer, so a single-hop eBGP peer would not "
-        "take it (RFC 4271 "
-        "section 5.1.3).",
-        "peer over a shared subnet, set ebgpMultihop, or nextHopMode: Self"),
+        "The peer would take none of the next hops: none lies in a subnet shared with a single-hop "
+        "eBGP peer (RFC 4271 section 5.1.3), or all are IPv6 addresses for IPv4 (RFC 8950).",
+        "peer over a shared subnet, set ebgpMultihop, nextHopMode: Self or extendedNextHop"),
     row(Reason::PrefixBudget, "PrefixBudget",
         "The peer's prefixBudget is spent; what was announced earlier stays.",
         "raise BgpPeer spec.prefixBudget.max"),

@@ -149,11 +149,9 @@ std::string warnings_of(const SessionGround& ground, const model::BgpPeer& peer)
   std::string text;
   if (peer.port_forward && ground.conf->listen_port == 0)
     text += "; transport.portForward leads nowhere: BgpConf.spec.listenPort is off";
-  const auto warn = [&text](bool is_set, std::string_view field, std::string_view why) {
-    if (is_set) text += fmt::format("; {}: {} {}", to_string(Reason::FieldIgnored), field, why);
-  };
-  warn(peer.extended_next_hop, "extendedNextHop", "is not negotiated by this release");
-  warn(!peer.role.empty(), "role", "is not negotiated by this release");
+  if (!peer.role.empty() && peer.peer_as == peer.local_as.value_or(ground.local_as))
+    text += fmt::format("; {}: role is for eBGP neighbours, and this is iBGP",
+                        to_string(Reason::FieldIgnored));
   return text;
 }
 
@@ -174,7 +172,7 @@ std::string budget_words(const model::BgpPeer& peer, const SessionSeen& seen) {
 }
 
 void describe_session(const View& view, const SessionGround& ground, const model::BgpPeer& peer,
-                      PeerOutcome& outcome) {
+                      Asn local_as, PeerOutcome& outcome) {
   const auto session = view.sessions.find(peer.meta.name.name);
   const bool is_seen = session != view.sessions.end();
   if (is_seen && session->second.state == bgp::State::Established) {
@@ -190,7 +188,7 @@ void describe_session(const View& view, const SessionGround& ground, const model
     if (is_seen && !session->second.why.empty()) outcome.message += ": " + session->second.why;
     outcome.fix = fmt::format(
         "check the link to {} and its side of the session (our AS {}), or \"porter peers {}\"",
-        neighbor_of(peer), to_string(outcome.spec->config.open.local_as), neighbor_of(peer));
+        neighbor_of(peer), to_string(local_as), neighbor_of(peer));
   }
   outcome.message += warnings_of(ground, peer);
 }
@@ -230,6 +228,7 @@ Modes modes_of(const View& view) {
   for (const auto& [name, peer] : view.bgp_peers) {
     if (!may_run(view, peer)) continue;
     (mode_of(view, conf, peer) == NextHopMode::Self ? modes.self : modes.nodes) = true;
+    modes.v6_for_v4 = modes.v6_for_v4 || peer.extended_next_hop;
   }
   if (modes.self || modes.nodes) return modes;
   const NextHopMode mode = mode_of(view, conf, {});
@@ -258,7 +257,7 @@ PeerOutcome plan_peer(const View& view, const SessionGround& ground, const model
   if (peer.left_to_cni)
     return not_run(Reason::LeftToCni, "its cni label leaves this peer to the CNI");
   if (peer.meta.deleting) return not_run(Reason::Deleting, "the object is being deleted");
-  if (!is_selected(view, peer)) {
+  if (peer.node_selector && !is_selected(view, peer)) {
     const std::string& node = view.identity.node;
     return not_run(Reason::NotThisNode,
                    node.empty() ? "it has a nodeSelector, and porter was started without --node"
@@ -276,20 +275,20 @@ PeerOutcome plan_peer(const View& view, const SessionGround& ground, const model
         fmt::format("delete one of the two, or give them nodeSelectors without a node in common"));
   }
   Result<std::string> password = password_of(view, peer);
-  if (!password) {
+  if (const auto& secret = peer.auth_secret; secret && !password) {
     const std::string fix =
         fmt::format("create Secret {}/{} with the key {}", view.identity.secret_namespace,
-                    peer.auth_secret->name, shown(peer.auth_secret->key));
+                    secret->name, shown(secret->key));
     return not_run(Reason::SecretMissing, password.error().message, fix);
   }
   PeerOutcome outcome;
-  outcome.spec = peer_spec(view, ground, peer, std::move(*password));
+  const PeerSpec& spec = outcome.spec.emplace(peer_spec(view, ground, peer, std::move(*password)));
   if (peer.admin_down) {
     outcome.reason = Reason::AdminDown;
     outcome.message = "conf.adminDown keeps the session down" + warnings_of(ground, peer);
     return outcome;
   }
-  describe_session(view, ground, peer, outcome);
+  describe_session(view, ground, peer, spec.config.open.local_as, outcome);
   return outcome;
 }
 
@@ -317,7 +316,8 @@ PeerOutcome plan_conf(const View& view, const SessionGround& ground, const std::
       fmt::format("AS {}, router id {}", to_string(ground.local_as), to_string(ground.router_id));
   if (name != "default")
     message += "; counts as the default: the only BgpConf, written as v1alpha1";
-  if (!ground.router_id_ignored) return not_run(Reason::Ready, std::move(message));
+  if (!ground.router_id_ignored || !conf.router_id)
+    return not_run(Reason::Ready, std::move(message));
   return not_run(
       Reason::RouterIdIgnored,
       fmt::format("{}; spec.routerId {} is not used: {}", message, to_string(*conf.router_id),

@@ -332,10 +332,13 @@ TEST_F(SessionPlanTest, TheConfThatCountsIsReadyAndOthersSayWhyNot) {
 }
 
 TEST_F(SessionPlanTest, FieldsWithoutEffectAreSaidAndTheSessionRuns) {
-  peer().extended_next_hop = true;
+  peer().role = "customer";
+  EXPECT_EQ(plan().message, "Idle towards 172.30.0.1, AS 65001");
+  EXPECT_EQ(plan().spec->config.open.role, bgp::Role::Customer);
+  peer().local_as = peer().peer_as;
   EXPECT_EQ(plan().message,
             "Idle towards 172.30.0.1, AS 65001; FieldIgnored: "
-            "extendedNextHop is not negotiated by this release");
+            "role is for eBGP neighbours, and this is iBGP");
   EXPECT_TRUE(plan().spec.has_value());
 }
 

@@ -38,29 +38,44 @@ void append_canonical(const Tree& tree, std::string& text) {
   }
 }
 
-// What of a status is ours to say. Of a Service: the addresses, and our conditions.
-std::string ours_in(Kind kind, const Tree& status) {
-  std::string text;
+// Of a Service: the addresses, and our conditions.
+OurText ours_in(Kind kind, const Tree& status) {
+  OurText ours;
+  std::string& text = ours.rest;
   std::map<std::string, std::string> conditions;
+  bool is_foreign = false;  // the addresses are somebody else's, and we say so
   for (const Tree& condition : status["conditions"].items()) {
     const std::string& type = condition["type"].text();
     if (kind == Kind::Service && !type.starts_with(kOurConditions)) continue;
     append_canonical(condition, conditions[type]);
+    is_foreign |= type == model::kAssignedCondition &&
+                  condition["reason"].text() == to_string(Reason::ForeignStatus);
   }
-  if (kind == Kind::Service) {
+  if (kind == Kind::Service && !is_foreign) {
     for (const Tree& ingress : status["loadBalancer"]["ingress"].items())
       text += ingress["ip"].text() + ingress["hostname"].text() + ' ';
-  } else {
+  } else if (kind != Kind::Service) {
     std::map<std::string, std::string> fields;
     for (const Tree::Entry& entry : status.entries()) {
       if (entry.key != "conditions") append_canonical(entry.value, fields[entry.key]);
     }
     for (const auto& [key, value] : fields)
-      text += key + '=' + value + ' ';
+      text.append(key).append("=").append(value).append(" ");
   }
-  for (const auto& [type, condition] : conditions)
-    text += condition;
-  return text;
+  for (auto& [type, condition] : conditions) {
+    if (kind == Kind::Service && type == model::kAnnouncedCondition) {
+      ours.announced = std::move(condition);
+    } else {
+      text += condition;
+    }
+  }
+  return ours;
+}
+
+// What one session or one node does to every Service at once.
+bool is_shared(Reason reason) {
+  return reason == Reason::NoEstablishedPeer || reason == Reason::NoCandidateNode ||
+         is_announced(reason);
 }
 
 }  // namespace
@@ -94,9 +109,19 @@ std::optional<StatusWanted> StatusWriter::write(const model::ObjectKey& key,
     return StatusWanted{.key = key, .status = {}};
   }
   Said& said = said_[key];
-  std::map<std::string, Transition> transitions;
+  auto transitions = add_conditions(*next, said, unix_now);
+  OurText text = ours_in(key.kind, next->fields);
+  if (said.text == text) return std::nullopt;
+  said = {.text = std::move(text), .transitions = std::move(transitions), .is_ours = true};
+  return StatusWanted{.key = key, .status = std::move(next->fields)};
+}
+
+// A condition that is as true as it was said to be keeps its time.
+StatusWriter::Transitions StatusWriter::add_conditions(StatusDraft& draft, const Said& said,
+                                                       std::int64_t unix_now) {
+  Transitions transitions;
   Tree conditions = Tree::list();
-  for (const Condition& condition : next->conditions) {
+  for (const Condition& condition : draft.conditions) {
     Transition transition{.is_true = condition.is_true, .since = unix_now};
     const auto before = said.transitions.find(condition.type);
     if (before != said.transitions.end() && before->second.is_true == condition.is_true)
@@ -108,17 +133,35 @@ std::optional<StatusWanted> StatusWriter::write(const model::ObjectKey& key,
     conditions.push(std::move(item));
     transitions.emplace(condition.type, transition);
   }
-  next->fields.set("conditions", std::move(conditions));
+  draft.fields.set("conditions", std::move(conditions));
+  return transitions;
+}
 
-  std::string text = ours_in(key.kind, next->fields);
-  if (said.text == text) return std::nullopt;
-  said = {.text = std::move(text), .transitions = std::move(transitions), .is_ours = true};
-  return StatusWanted{.key = key, .status = std::move(next->fields)};
+bool StatusWriter::has_said(const model::ObjectKey& key) const {
+  const auto said = said_.find(key);
+  return said != said_.end() && said->second.is_ours;
+}
+
+bool StatusWriter::may_pass(const model::ObjectKey& key) const {
+  if (key.kind != Kind::Service) return false;
+  const auto said = said_.find(key);
+  if (said == said_.end()) return false;
+  const auto before = said->second.transitions.find(std::string{model::kAnnouncedCondition});
+  if (before == said->second.transitions.end() || !before->second.is_true) return false;
+  if (said->second.text.announced.empty()) return false;  // somebody wiped it
+  if (!std::ranges::all_of(announcer_.of(key.name),
+                           [](const Announcement& one) { return is_shared(one.reason); }))
+    return false;
+  std::optional<StatusDraft> next = draft(key);
+  if (!next) return false;
+  add_conditions(*next, said->second, 0);
+  const OurText text = ours_in(key.kind, next->fields);
+  return text.rest == said->second.text.rest && text.announced != said->second.text.announced;
 }
 
 bool StatusWriter::seen(const model::ObjectKey& key, const Tree& status) {
   Said& said = said_[key];
-  std::string text = ours_in(key.kind, status);
+  OurText text = ours_in(key.kind, status);
   if (said.text == text) return false;
   said.text = std::move(text);
   for (const Tree& condition : status["conditions"].items()) {

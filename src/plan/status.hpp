@@ -34,10 +34,16 @@ struct StatusDraft {
 [[nodiscard]] std::optional<StatusDraft> advertisement_status(const View& view,
                                                               const std::string& name);
 
-// Builds the status of one object, what stands below `status:`,
-// from what the stages say, keeping lastTransitionTime of
-// conditions that did not change. None: nothing changed since the last time it was asked for this
-// key. An object that is gone gives a StatusWanted without a value, once.
+// What of a status is ours to say, in one spelling.
+struct OurText {
+  std::string announced;  // a Service's condition Announced
+  std::string rest;
+  friend bool operator==(const OurText&, const OurText&) = default;
+};
+
+// Builds the status of one object, what stands below `status:`, from what the stages say, keeping
+// lastTransitionTime of conditions that did not change. None: nothing changed since the last time
+// it was asked for this key. An object that is gone gives a StatusWanted without a value, once.
 class StatusWriter {
  public:
   StatusWriter(const View& view, const Assigner& assigner, const Announcer& announcer);
@@ -47,19 +53,27 @@ class StatusWriter {
   // A cluster: what stands there. What agrees with it is not written, not after a restart either;
   // times of conditions go on from it. True: it is not what was said last.
   bool seen(const model::ObjectKey& key, const Tree& status);
+  // Something of ours stands there.
+  [[nodiscard]] bool has_said(const model::ObjectKey& key) const;
+  // A Service's address and all else stays as it was said; what changes is why, or whether, it is
+  // announced, for a reason it shares with thousands of others: a session, the nodes. If that
+  // passes, nothing has to be written.
+  [[nodiscard]] bool may_pass(const model::ObjectKey& key) const;
 
  private:
   struct Transition {
     bool is_true = false;
     std::int64_t since = 0;
   };
+  using Transitions = std::map<std::string, Transition>;  // by type of condition
   struct Said {
-    std::string text;                               // of what is ours in it; empty: nothing yet
-    std::map<std::string, Transition> transitions;  // by type of condition
-    bool is_ours = false;                           // there is something of ours to take back
+    OurText text;  // empty: nothing yet
+    Transitions transitions;
+    bool is_ours = false;  // there is something of ours to take back
   };
 
   [[nodiscard]] std::optional<StatusDraft> draft(const model::ObjectKey& key) const;
+  static Transitions add_conditions(StatusDraft& draft, const Said& said, std::int64_t unix_now);
 
   const View& view_;
   const Assigner& assigner_;

@@ -59,9 +59,38 @@ Tree timers_state(const PeerSpec& spec, const SessionSeen* session) {
   return timers;
 }
 
-// Of every node, from what its speaker tells; of many nodes the details of the first.
+// Of many nodes the first have details in a status, lest it grows with the cluster.
+constexpr std::size_t kMostNodes = 50;
+
+// From what each speaker tells.
+Tree confs_of_all(const View& view) {
+  Tree nodes = Tree::map();
+  for (const auto& [node, told] : view.node_states) {
+    if (nodes.entries().size() >= kMostNodes) break;
+    if (told.router_id.empty()) continue;
+    nodes.set(node, Tree::map().set("routerId", told.router_id).set("as", told.as));
+  }
+  return nodes;
+}
+
+// In OpenELB's shape.
+Tree session_tree(const model::BgpNodeState::Session& session, bool is_up) {
+  Tree state = Tree::map();
+  state.set("neighborAddress", session.neighbor)
+      .set("peerAs", session.peer_as)
+      .set("localAs", session.local_as)
+      .set("sessionState", upper(session.state));
+  if (!session.router_id.empty()) state.set("routerId", session.router_id);
+  if (session.flaps > 0) state.set("flops", session.flaps);
+  Tree timers = Tree::map();
+  if (is_up) timers.set("negotiatedHoldTime", std::to_string(session.hold_time));
+  if (session.since > 0)
+    timers.set(is_up ? "uptime" : "downtime", model::format_time(session.since));
+  return Tree::map().set("peerState", std::move(state)).set("timersState", std::move(timers));
+}
+
+// Of every node, from what its speaker tells.
 void add_sessions_of_all(const View& view, const std::string& peer, StatusDraft& draft) {
-  constexpr std::size_t kMostNodes = 50;
   std::size_t total = 0;
   std::size_t up = 0;
   std::uint64_t advertised = 0;
@@ -75,21 +104,7 @@ void add_sessions_of_all(const View& view, const std::string& peer, StatusDraft&
       up += is_up ? 1U : 0U;
       advertised += session.sent.ipv4 + session.sent.ipv6;
       received += session.received.ipv4 + session.received.ipv6;
-      if (nodes.entries().size() >= kMostNodes) continue;
-      Tree state = Tree::map();
-      state.set("neighborAddress", session.neighbor)
-          .set("peerAs", session.peer_as)
-          .set("localAs", session.local_as)
-          .set("sessionState", upper(session.state));
-      if (!session.router_id.empty()) state.set("routerId", session.router_id);
-      if (session.flaps > 0) state.set("flops", session.flaps);
-      Tree timers = Tree::map();
-      if (is_up) timers.set("negotiatedHoldTime", std::to_string(session.hold_time));
-      if (session.since > 0)
-        timers.set(is_up ? "uptime" : "downtime", model::format_time(session.since));
-      nodes.set(
-          node,
-          Tree::map().set("peerState", std::move(state)).set("timersState", std::move(timers)));
+      if (nodes.entries().size() < kMostNodes) nodes.set(node, session_tree(session, is_up));
     }
   }
   draft.fields.set("sessions", fmt::format("{}/{}", up, total));
@@ -116,7 +131,9 @@ std::optional<StatusDraft> conf_status(const View& view, const Announcer& announ
     const PeerOutcome outcome = announcer.conf(name);
     const bool counts =
         outcome.reason == Reason::Ready || outcome.reason == Reason::RouterIdIgnored;
-    if (counts && view.identity.role != Role::Controller) {
+    if (counts && view.identity.role == Role::Controller) {
+      draft.fields.set("nodesConfStatus", confs_of_all(view));
+    } else if (counts) {
       const SessionGround ground = session_ground(view);
       Tree mine = Tree::map();
       mine.set("routerId", to_string(ground.router_id)).set("as", ground.local_as.number);

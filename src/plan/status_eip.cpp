@@ -11,7 +11,7 @@
 namespace porter::plan {
 namespace {
 
-constexpr std::size_t kMostUsed = 5'000;  // entries of `used`
+constexpr std::size_t kMostUsed = 1'000;  // entries of `used`: it is written once a second
 constexpr std::size_t kMostNamed = 5;     // of those that keep a deleted Eip
 
 std::string names_of(const ipam::Lease& lease) {
@@ -95,7 +95,7 @@ Condition ready(const View& view, const ipam::Allocator& allocator, const model:
                   "protocol layer2: this release announces by BGP only");
   }
   condition.is_true = true;
-  if (std::string overlap = overlap_of(view, eip); !overlap.empty()) {
+  if (const std::string overlap = overlap_of(view, eip); !overlap.empty()) {
     return is_not(Reason::Overlaps,
                   overlap + "; each address is given once, whichever pool it comes from");
   }

@@ -47,7 +47,7 @@ bool StatusPace::rests(const model::ObjectKey& key, TimePoint now) {
 
 void StatusPace::settle(TimePoint now) {
   while (!put_off_.empty() && put_off_.begin()->first <= now)
-    dirty_.insert(std::move(put_off_.extract(put_off_.begin()).mapped()));
+    dirty_.insert(std::move(put_off_.extract(put_off_.begin()).value().second));
   if (now >= summary_pacer_.deadline()) {
     summary_pacer_.flushed(now);
     for (const model::ObjectKey& key : std::exchange(summaries_, {}))

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/time.hpp"
 #include "model/object.hpp"
@@ -44,7 +45,7 @@ class StatusPace {
   std::set<model::ObjectKey> summaries_;
   std::set<model::ObjectKey> flushing_;
   std::map<model::ObjectKey, TimePoint> resting_;  // peers written less than kPeerRest ago
-  std::multimap<TimePoint, model::ObjectKey> put_off_;
+  std::set<std::pair<TimePoint, model::ObjectKey>> put_off_;
 };
 
 }  // namespace porter::plan

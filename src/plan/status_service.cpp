@@ -9,9 +9,6 @@
 namespace porter::plan {
 namespace {
 
-constexpr std::string_view kAssigned = "network.kubesphere.io/Assigned";
-constexpr std::string_view kAnnounced = "network.kubesphere.io/Announced";
-
 // Only what is durable is shown: somebody may put it into a DNS zone.
 Tree load_balancer(const Assignment& assignment) {
   Tree list = Tree::list();
@@ -24,9 +21,19 @@ Tree load_balancer(const Assignment& assignment) {
   return status;
 }
 
+Condition assigned(const Assignment& assignment) {
+  const bool is_assigned =
+      !assignment.addresses.empty() &&
+      (assignment.reason == Reason::Assigned || assignment.reason == Reason::AssignedOutsidePolicy);
+  return {.type = std::string{model::kAssignedCondition},
+          .is_true = is_assigned,
+          .reason = std::string{to_string(assignment.reason)},
+          .message = assignment.message};
+}
+
 Condition announced(const Assignment& assignment, const std::vector<Announcement>& all) {
   Condition condition;
-  condition.type = kAnnounced;
+  condition.type = model::kAnnouncedCondition;
   if (all.empty()) {
     condition.reason = to_string(Reason::NoAddress);
     condition.message =
@@ -54,17 +61,15 @@ std::optional<StatusDraft> service_status(const View& view, const Assigner& assi
                                           const Announcer& announcer,
                                           const model::NamespacedName& name) {
   const Assignment* assignment = assigner.of(name);
-  if (!view.services.contains(name) || assignment == nullptr || !assignment->ours)
-    return std::nullopt;
+  if (!view.services.contains(name) || assignment == nullptr) return std::nullopt;
   StatusDraft draft;
+  if (assignment->reason == Reason::ForeignStatus) {
+    draft.conditions.push_back(assigned(*assignment));
+    return draft;
+  }
+  if (!assignment->ours) return std::nullopt;
   draft.fields.set("loadBalancer", load_balancer(*assignment));
-  const bool is_assigned =
-      !assignment->addresses.empty() && (assignment->reason == Reason::Assigned ||
-                                         assignment->reason == Reason::AssignedOutsidePolicy);
-  draft.conditions.push_back({.type = std::string{kAssigned},
-                              .is_true = is_assigned,
-                              .reason = std::string{to_string(assignment->reason)},
-                              .message = assignment->message});
+  draft.conditions.push_back(assigned(*assignment));
   draft.conditions.push_back(announced(*assignment, announcer.of(name)));
   return draft;
 }

@@ -210,8 +210,7 @@ TEST_F(StatusTest, OfABgpPeerItHasOpenElbsShape) {
 }
 
 TEST_F(StatusTest, APeerThatDoesNotRunSaysWhy) {
-  model::BgpPeer peer = test::peer("tor-b", "172.30.0.1");
-  scene.put(peer);
+  scene.put(test::peer("tor-b", "172.30.0.1"));
   const Tree found = document(Kind::BgpPeer, "tor-b");
   EXPECT_TRUE(found.at_path("status.nodesPeerStatus").is_null());
   EXPECT_EQ(condition(found, "Established")["reason"].text(), "DuplicateNeighbor");

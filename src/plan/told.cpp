@@ -16,6 +16,7 @@ bgp::Negotiated expected(const bgp::PeerConfig& config) {
   negotiated.kind = config.encoding.kind;
   negotiated.families = config.open.families;
   negotiated.add_path_send = config.open.add_path_send;
+  negotiated.extended_next_hop = config.open.extended_next_hop;
   return negotiated;
 }
 
@@ -23,6 +24,7 @@ void fill(Told& told, const bgp::Rib& rib, const Prefix& prefix, bgp::Encoding e
   const bool v4 = prefix.family() == Family::V4;
   told.has_family = encoding.families.has(prefix.family());
   told.add_path = encoding.add_path.has(prefix.family());
+  told.v6_for_v4 = encoding.extended_next_hop;
   told.self = encoding.mode == bgp::Encoding::Mode::Self;
   told.shared = v4 ? encoding.shared_v4 : encoding.shared_v6;
   for (const bgp::Exported& path : bgp::exported(rib, encoding, prefix))
@@ -36,7 +38,7 @@ void fill(Told& told, const bgp::Rib& rib, const Prefix& prefix, bgp::Encoding e
 }  // namespace
 
 std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, const Prefix& prefix,
-                                const std::vector<bgp::Path>& paths) {
+                                const bgp::PathList& paths) {
   bgp::Rib rib;
   rib.set(prefix, paths);
   std::vector<Told> all;
@@ -51,11 +53,11 @@ std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, con
     ends.local = Address::from_number(outcome.spec->neighbor.family(), 0);
     ends.remote = outcome.spec->neighbor;
     if (session != view.sessions.end()) {
-      told.is_established = session->second.state == bgp::State::Established;
-      told.caught_up = session->second.caught_up;
-      if (told.is_established && session->second.negotiated)
-        negotiated = *session->second.negotiated;
-      if (told.is_established && session->second.ends) ends = *session->second.ends;
+      const SessionSeen& seen = session->second;
+      told.is_established = seen.state == bgp::State::Established;
+      told.caught_up = seen.caught_up;
+      if (told.is_established && seen.negotiated) negotiated = *seen.negotiated;
+      if (told.is_established && seen.ends) ends = *seen.ends;
     }
     told.is_selected = paths.empty() || std::ranges::any_of(paths, [&](const bgp::Path& path) {
                          return !path.withheld &&

@@ -19,6 +19,7 @@ struct Told {
   bool has_family = false;  // negotiated
   bool add_path = false;    // path identifiers of the family are sent
   bool caught_up = false;
+  bool v6_for_v4 = false;          // IPv4 routes may have IPv6 next hops (RFC 8950)
   bool self = false;               // Self mode: only our own next hop
   std::optional<Prefix> shared;    // next hops outside are not told
   bool is_selected = true;         // some path is meant for it
@@ -28,7 +29,6 @@ struct Told {
   friend bool operator==(const Told&, const Told&) = default;
 };
 [[nodiscard]] std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers,
-                                              const Prefix& prefix,
-                                              const std::vector<bgp::Path>& paths);
+                                              const Prefix& prefix, const bgp::PathList& paths);
 
 }  // namespace porter::plan

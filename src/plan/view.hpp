@@ -43,6 +43,7 @@ struct View {
   struct Problems {
     std::string where;
     std::vector<model::Problem> list;
+    std::optional<model::Meta> meta{};  // of the version that was refused, from an API server
   };
   std::map<model::ObjectKey, Problems> problems;
   // The newest version of a pool left out addresses in use: the earlier one stays in force (api.md

@@ -78,12 +78,8 @@ BgpRunner::BgpRunner(asio::any_io_executor executor, Options options, Hooks hook
     port_forward_.emplace(executor_, set, hooks_.warn);
     port_forward_->start(tasks_);
   }
-  std::vector<bgp::Nlri> told;
-  for (const auto& [prefix, paths] : options_.last.routes) {
-    for (const bgp::Path& path : paths)
-      told.push_back({.id = path.id, .prefix = prefix});
-  }
-  if (!told.empty()) told_before_ = std::make_shared<const std::vector<bgp::Nlri>>(std::move(told));
+  if (!options_.last.routes.empty())
+    told_before_ = std::make_shared<const bgp::RouteTable>(options_.last.routes);
   tasks_.spawn(tell_at_pace());
 }
 
@@ -92,8 +88,11 @@ BgpRunner::~BgpRunner() = default;
 std::vector<plan::Route> BgpRunner::routes_behind(std::size_t limit,
                                                   const std::optional<Prefix>& after) const {
   std::vector<plan::Route> routes;
+  std::map<bgp::PathSet, bgp::PathList> lists;
   for (const Prefix& prefix : rib_.prefixes(limit, after)) {
-    routes.push_back({.prefix = prefix, .paths = rib_.paths(prefix)});
+    const auto [list, is_new] = lists.try_emplace(rib_.path_set(*rib_.find(prefix)));
+    if (is_new) list->second = rib_.paths(prefix);
+    routes.push_back({.prefix = prefix, .paths = list->second});
   }
   return routes;
 }

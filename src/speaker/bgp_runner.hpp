@@ -163,7 +163,7 @@ class BgpRunner {
   Listener listener_;
   std::optional<RestartFile> restart_file_;
   std::optional<PortForward> port_forward_;
-  std::shared_ptr<const std::vector<bgp::Nlri>> told_before_;  // by the last run, in this boot
+  std::shared_ptr<const bgp::RouteTable> told_before_;  // by the last run, in this boot
   io::Md5Counters md5_before_;
 
   std::map<std::string, Wanted> wanted_;                      // by BgpPeer

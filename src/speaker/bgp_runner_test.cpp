@@ -206,7 +206,7 @@ RestartState last_run(const Speaker& a, const Speaker& b) {
 
 TEST_F(BgpRunnerTest, WhatIsReplayedGoesOutAndWhatAPlanDoesNotConfirmIsWithdrawn) {
   Speaker& b = speaker(2);
-  Speaker& silent = speaker(1);  // its port is ours
+  const Speaker& silent = speaker(1);  // its port is ours
   BgpRunner::Options options;
   options.restarting = bgp::Restarting::Yes;
   options.last = last_run(silent, b);
@@ -230,8 +230,8 @@ TEST_F(BgpRunnerTest, WhatIsReplayedGoesOutAndWhatAPlanDoesNotConfirmIsWithdrawn
 }
 
 TEST_F(BgpRunnerTest, AReplayComesTooLateBehindAPlan) {
-  Speaker& b = speaker(2);
-  Speaker& silent = speaker(1);
+  const Speaker& b = speaker(2);
+  const Speaker& silent = speaker(1);
   BgpRunner::Options options;
   options.last = last_run(silent, b);
   Speaker& a = speaker_on(silent.address, silent.port, options);
@@ -242,8 +242,8 @@ TEST_F(BgpRunnerTest, AReplayComesTooLateBehindAPlan) {
 }
 
 TEST_F(BgpRunnerTest, TheRoutersPatienceIsTheShortestRestartTime) {
-  Speaker& b = speaker(2);
-  Speaker& silent = speaker(1);
+  const Speaker& b = speaker(2);
+  const Speaker& silent = speaker(1);
   EXPECT_EQ(silent.runner.shortest_restart_time(), std::nullopt);
   BgpRunner::Options options;
   options.last = last_run(silent, b);

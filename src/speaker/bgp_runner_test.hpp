@@ -67,14 +67,16 @@ inline plan::PeerSpec passive(plan::PeerSpec spec) {
 inline plan::Route route(std::string_view to, const std::vector<std::string>& next_hops) {
   plan::Route route;
   route.prefix = prefix(to);
+  std::vector<bgp::Path> paths;
   for (const std::string& text : next_hops) {
     const Result<Address> next_hop = Address::parse(text);
     PORTER_ASSERT(next_hop.has_value());
     bgp::Path path;
-    path.id = static_cast<bgp::PathId>(route.paths.size() + 1);
+    path.id = static_cast<bgp::PathId>(paths.size() + 1);
     path.next_hop = *next_hop;
-    route.paths.push_back(path);
+    paths.push_back(path);
   }
+  route.paths = std::move(paths);
   return route;
 }
 

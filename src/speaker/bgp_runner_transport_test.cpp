@@ -81,8 +81,9 @@ TEST_F(BgpTransportTest, APeerThatNeverReadsHoldsUpNobodyAndIsHandedLittle) {
     for (std::uint32_t i = 0; i < kRoutes; ++i) {
       plan::Route each = route("0.0.0.0/0", {"10.0.0.1"});
       each.prefix = Prefix::host(Address::v4(0xC6000000U + i));
-      each.paths[0].attributes.med = i;  // an UPDATE of its own
-      if (!there) each.paths.clear();
+      bgp::Path path = each.paths.front();
+      path.attributes.med = i;  // an UPDATE of its own
+      each.paths = there ? bgp::PathList{path} : bgp::PathList{};
       changes.emplace_back(std::move(each));
     }
     a.runner.apply(changes);

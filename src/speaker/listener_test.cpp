@@ -92,7 +92,7 @@ TEST_F(ListenerTest, WithoutAddressesItListensOnAllOfBothFamilies) {
 
 TEST_F(ListenerTest, TheSynAckCarriesTtl255) {
   listen_and_wait({kLocal});
-  Tcp::socket& client = dial(kClient, kLocal, port());
+  const Tcp::socket& client = dial(kClient, kLocal, port());
   ASSERT_TRUE(run_until([&] { return !admitted_.empty(); }));
   EXPECT_TRUE(client.is_open());
   int ttl = 0;
@@ -106,16 +106,16 @@ TEST_F(ListenerTest, AKeySetBeforeOrWhileItListensIsDemanded) {
   listen_and_wait({kLocal});
   dial(kClient, kLocal, port(), "wrong");
   dial(kClient, kLocal, port());
-  Tcp::socket& right = dial(kClient, kLocal, port(), "right");
+  const Tcp::socket& right = dial(kClient, kLocal, port(), "right");
   ASSERT_TRUE(run_until([&] { return !admitted_.empty(); }));
   EXPECT_EQ(admitted_[0].remote_endpoint(), right.local_endpoint());
   listener_.set_rules({.keys = {{.peer = Prefix::host(kClient), .password = "newer"}}, .ttl = {}});
   dial(kClient, kLocal, port(), "right");
-  Tcp::socket& newer = dial(kClient, kLocal, port(), "newer");
+  const Tcp::socket& newer = dial(kClient, kLocal, port(), "newer");
   ASSERT_TRUE(run_until([&] { return admitted_.size() > 1; }));
   EXPECT_EQ(admitted_[1].remote_endpoint(), newer.local_endpoint());
   listener_.set_rules({});
-  Tcp::socket& unsigned_one = dial(kClient, kLocal, port());
+  const Tcp::socket& unsigned_one = dial(kClient, kLocal, port());
   ASSERT_TRUE(run_until([&] { return admitted_.size() > 2; }));
   EXPECT_EQ(admitted_[2].remote_endpoint(), unsigned_one.local_endpoint());
 }

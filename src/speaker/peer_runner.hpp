@@ -19,7 +19,7 @@
 namespace porter::speaker {
 
 // The most that is read or written for one connection before everybody else has had a turn.
-inline constexpr std::size_t kTurn = 64 * 1024;
+inline constexpr std::size_t kTurn = 65'536;
 
 // Drives one bgp::Peer: dials, reads, writes, keeps time, closes. Holds no protocol knowledge;
 // every decision is the Peer's. Owned by BgpRunner, on its one thread.

@@ -7,8 +7,8 @@
 namespace porter::speaker {
 
 // Who may not touch the packet filter has left nothing in it: with nothing wanted that is no error.
-PortForward::PortForward(io::asio::any_io_executor executor, Set set, Say say)
-    : set_{std::move(set)}, say_{std::move(say)}, timer_{std::move(executor), TimePoint::max()} {
+PortForward::PortForward(const io::asio::any_io_executor& executor, Set set, Say say)
+    : set_{std::move(set)}, say_{std::move(say)}, timer_{executor, TimePoint::max()} {
   [[maybe_unused]] const Result<void> cleaned = set_({});
 }
 

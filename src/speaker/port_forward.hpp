@@ -22,7 +22,7 @@ class PortForward {
   using Say = std::function<void(const std::string& warning)>;
   using Set = std::function<Result<void>(const std::vector<io::Redirect>&)>;
 
-  PortForward(io::asio::any_io_executor executor, Set set, Say say);
+  PortForward(const io::asio::any_io_executor& executor, Set set, Say say);
   void start(io::TaskGroup& tasks) { tasks.spawn(try_again()); }
 
   void want(std::vector<io::Redirect> redirects);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "speaker/restart_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <fcntl.h>
@@ -27,6 +28,8 @@ using io::kAwait;
 constexpr std::size_t kLargestFile = 256U << 20U;
 constexpr std::size_t kSlice = 500;  // routes encoded and written in one turn
 constexpr auto kPace = std::chrono::milliseconds{200};
+// The file is written whole: where that takes long, it is written less often (of 100 ms of work 2).
+constexpr int kRest = 50;
 constexpr auto kRetry = std::chrono::seconds{1};
 
 // The new file beside the old one, until finish() puts it in its place.
@@ -57,13 +60,12 @@ class NewFile {
 
   Result<void> append(const std::vector<plan::Route>& routes) {
     for (const plan::Route& route : routes)
-      put_restart_route(route.prefix, route.paths, buffer_);
-    count_ += static_cast<std::uint32_t>(routes.size());
+      routes_.put(route.prefix, route.paths, buffer_);
     return write_checked();
   }
 
   Result<void> finish() {
-    put_restart_end(count_, buffer_);
+    routes_.put_end(buffer_);
     checksum_.process_bytes(buffer_.data(), buffer_.size());
     ByteWriter{buffer_}.put(static_cast<std::uint32_t>(checksum_.checksum()));
     Result<void> written = write_all();
@@ -99,7 +101,7 @@ class NewFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int file_ = -1;
-  std::uint32_t count_ = 0;
+  RestartRoutes routes_;
   boost::crc_32_type checksum_;
   std::vector<std::uint8_t> buffer_;
 };
@@ -182,13 +184,15 @@ io::Task<> RestartFile::keep_up() {
     const Result<void> written = co_await write_in_slices();
     if (!written) dirty_ = true;
     note(written);
-    timer_.expires_after(written ? Duration{kPace} : Duration{kRetry});
+    timer_.expires_after(written ? std::max<Duration>(kPace, took_ * kRest) : Duration{kRetry});
   }
 }
 
 // Routes may change between two slices: each is written as of its own turn, and changed() has asked
 // for another file by then.
 io::Task<Result<void>> RestartFile::write_in_slices() {
+  TimePoint begun = Clock::now();
+  took_ = {};
   NewFile file{path_, boot_id_};
   Result<void> opened = file.open();
   if (opened) opened = file.append(sources_.peers());
@@ -200,8 +204,11 @@ io::Task<Result<void>> RestartFile::write_in_slices() {
     if (!written) co_return written;
     if (slice.size() < kSlice) break;
     last = slice.back().prefix;
+    took_ += Clock::now() - begun;
     co_await asio::post(executor_, asio::use_awaitable);
+    begun = Clock::now();
   }
+  took_ += Clock::now() - begun;
   if (forgotten_) co_return opened;
   Result<void> finished = file.finish();
   co_return finished;

@@ -68,6 +68,7 @@ class RestartFile {
   io::asio::any_io_executor executor_;
   io::asio::steady_timer timer_;
   bool dirty_ = false;
+  Duration took_{};  // the work of the last file
   bool forgotten_ = false;
   std::string error_;
 };

@@ -50,13 +50,15 @@ bgp::Path arbitrary_path() {
   return path;
 }
 
-RouteTable arbitrary_routes() {
-  RouteTable routes;
+bgp::RouteTable arbitrary_routes() {
+  bgp::RouteTable routes;
   for (int i = *rc::gen::inRange(0, 20); i > 0; --i) {
-    std::vector<bgp::Path>& paths = routes[arbitrary_prefix()];
-    paths.clear();
+    std::vector<bgp::Path> paths;
     for (int j = *rc::gen::inRange(0, 4); j > 0; --j)
       paths.push_back(arbitrary_path());
+    const bool is_shared = !routes.empty() && *rc::gen::arbitrary<bool>();
+    const bgp::PathList list = is_shared ? routes.begin()->second : bgp::PathList{std::move(paths)};
+    routes.insert_or_assign(arbitrary_prefix(), list);
   }
   return routes;
 }
@@ -78,6 +80,8 @@ bgp::Encoding arbitrary_encoding() {
   encoding.message_size = *rc::gen::arbitrary<std::uint32_t>();
   encoding.families = arbitrary_families();
   encoding.add_path = arbitrary_families();
+  encoding.extended_next_hop = *rc::gen::arbitrary<bool>();
+  encoding.only_to_customer = *rc::gen::arbitrary<bool>();
   encoding.send_max_v4 = *rc::gen::arbitrary<std::uint32_t>();
   encoding.send_max_v6 = *rc::gen::arbitrary<std::uint32_t>();
   encoding.mode =
@@ -106,6 +110,10 @@ bgp::PeerConfig arbitrary_config() {
   config.open.restart_families = arbitrary_families();
   if (*rc::gen::arbitrary<bool>()) config.open.restart_time = *rc::gen::arbitrary<std::uint16_t>();
   config.open.restart_notification = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::arbitrary<bool>())
+    config.open.long_lived_time = *rc::gen::arbitrary<std::uint32_t>();
+  config.open.extended_next_hop = *rc::gen::arbitrary<bool>();
+  if (*rc::gen::arbitrary<bool>()) config.open.role = bgp::Role::Customer;
   if (*rc::gen::arbitrary<bool>()) config.dial = bgp::PeerConfig::Dial::Passive;
   config.connect_retry = *rc::gen::arbitrary<std::uint32_t>();
   if (*rc::gen::arbitrary<bool>()) config.keepalive = *rc::gen::arbitrary<std::uint16_t>();
@@ -119,6 +127,8 @@ bgp::PeerConfig arbitrary_config() {
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i)
     config.received.own_addresses.push_back(arbitrary_prefix().address());
   config.received.own_id.bits = *rc::gen::arbitrary<std::uint32_t>();
+  config.received.remote_as.number = *rc::gen::arbitrary<std::uint32_t>();
+  config.received.role = config.open.role;
   config.helper = *rc::gen::arbitrary<bool>();
   config.encoding = arbitrary_encoding();
   config.single_hop = *rc::gen::arbitrary<bool>();
@@ -154,7 +164,7 @@ RestartState arbitrary_state() {
   return state;
 }
 
-RouteTable two_routes() {
+bgp::RouteTable two_routes() {
   bgp::Path own;
   own.id = 7;
   own.own = true;
@@ -164,7 +174,7 @@ RouteTable two_routes() {
   far.id = 9;
   far.next_hop = Address::v6(Address::Octets{0x20, 1, 0xd, 0xb8});
   far.attributes.med = 50;
-  RouteTable routes;
+  bgp::RouteTable routes;
   routes[Prefix::host(Address::v4(0xC0000201))] = {own, far};
   routes[Prefix{far.next_hop, 32}] = {far};
   return routes;
@@ -188,7 +198,7 @@ RestartState whole_state() {
 RestartFile::Sources parts_of(const RestartState& state) {
   return {.routes =
               [&state](std::size_t limit, const std::optional<Prefix>& after) {
-                const RouteTable& routes = state.routes;
+                const bgp::RouteTable& routes = state.routes;
                 std::vector<plan::Route> slice;
                 auto next = after ? routes.upper_bound(*after) : routes.begin();
                 for (; next != routes.end() && slice.size() < limit; ++next) {
@@ -234,6 +244,20 @@ RC_GTEST_PROP(RestartFile, DecodeUndoesEncode, ()) {
   RC_ASSERT(decode_restart_file(encode_restart_file(state, kBoot), kBoot) == state);
 }
 
+TEST(RestartFile, RoutesWithTheSamePathsHaveThemTogether) {
+  std::vector<bgp::Path> paths;
+  for (bgp::PathId id = 1; id <= 200; ++id)
+    paths.push_back({.id = id, .next_hop = Address::v4(0xC0000200U + id), .attributes = {}});
+  RestartState state;
+  for (std::uint32_t i = 0; i < 1'000; ++i)
+    state.routes[Prefix::host(Address::v4(0x0A000000U + i))] = paths;
+  const std::vector<std::uint8_t> file = encode_restart_file(state, kBoot);
+  EXPECT_LT(file.size(), 20'000U);
+  const Result<RestartState> again = decode_restart_file(file, kBoot);
+  EXPECT_EQ(again, state);
+  EXPECT_EQ(again->routes.begin()->second.begin(), again->routes.rbegin()->second.begin());
+}
+
 TEST(RestartFile, IsRefusedWhereverItIsCut) {
   const std::vector<std::uint8_t> whole = encode_restart_file(whole_state(), kBoot);
   for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -273,9 +297,10 @@ TEST(RestartFile, OfAnotherLayoutBringsItsRoutesAndNoPeers) {
     const std::vector<std::uint8_t> record{tag, 255, 0, 0, 0, 3, 1, 2, 3};
     file.insert(file.end(), record.begin(), record.end());
   }
+  RestartRoutes routes;
   for (const auto& [prefix, paths] : state.routes)
-    put_restart_route(prefix, paths, file);
-  put_restart_end(2, file);
+    routes.put(prefix, paths, file);
+  routes.put_end(file);
   boost::crc_32_type checksum;
   checksum.process_bytes(file.data(), file.size());
   ByteWriter{file}.put(static_cast<std::uint32_t>(checksum.checksum()));
@@ -331,7 +356,7 @@ TEST(RestartFile, WritesManyRoutesInSlicesAndWhole) {
   asio::io_context context{1};
   RestartState state;
   for (std::uint32_t i = 0; i < 5'000; ++i)
-    state.routes[Prefix::host(Address::v4(i))].resize(1 + i % 3);
+    state.routes[Prefix::host(Address::v4(i))] = std::vector<bgp::Path>(1 + i % 3);
   RestartFile file{context.get_executor(), folder.file(), kBoot, parts_of(state), {}};
   io::TaskGroup tasks{context.get_executor()};
   file.start(tasks);

@@ -50,6 +50,11 @@ class Writer {
   void choice(const Enum& value, Enum /*last*/) {
     writer_.put(static_cast<std::uint8_t>(value));
   }
+  template <class Enum>
+  void maybe_choice(const std::optional<Enum>& value, Enum last) {
+    (*this)(value.has_value());
+    if (value) choice(*value, last);
+  }
 
  private:
   std::vector<std::uint8_t>& out_;
@@ -101,6 +106,12 @@ class Reader {
   void choice(Enum& value, Enum last) {
     value = static_cast<Enum>(octet_up_to(static_cast<std::uint8_t>(last)));
   }
+  template <class Enum>
+  void maybe_choice(std::optional<Enum>& value, Enum last) {
+    bool is_there = false;
+    (*this)(is_there);
+    if (is_there) choice(value.emplace(), last);
+  }
 
  private:
   std::uint8_t octet_up_to(std::uint8_t last) {
@@ -125,7 +136,8 @@ void walk_families(Codec& codec, Value& families) {
 template <class Codec, class Value>
 void walk_open(Codec& codec, Value& open) {
   auto& [local_as, remote_as, id, hold_time, families, add_path_send, add_path_receive,
-         restart_families, restart_time, restart_notification] = open;
+         restart_families, restart_time, restart_notification, long_lived_time, extended_next_hop,
+         role] = open;
   codec(local_as.number);
   codec(remote_as.number);
   codec(id.bits);
@@ -136,11 +148,15 @@ void walk_open(Codec& codec, Value& open) {
   walk_families(codec, restart_families);
   codec(restart_time);
   codec(restart_notification);
+  codec(long_lived_time);
+  codec(extended_next_hop);
+  codec.maybe_choice(role, bgp::Role::Peer);
 }
 
 template <class Codec, class Value>
 void walk_received(Codec& codec, Value& received) {
-  auto& [local_as, allow_own_as, max_v4, max_v6, when_full, own_addresses, own_id] = received;
+  auto& [local_as, allow_own_as, max_v4, max_v6, when_full, own_addresses, own_id, remote_as,
+         role] = received;
   codec(local_as.number);
   codec(allow_own_as);
   codec(max_v4);
@@ -148,19 +164,22 @@ void walk_received(Codec& codec, Value& received) {
   codec.choice(when_full, bgp::AdjRibIn::WhenFull::Cease);
   codec(own_addresses);
   codec(own_id.bits);
+  codec(remote_as.number);
+  codec.maybe_choice(role, bgp::Role::Peer);
 }
 
 template <class Codec, class Value>
 void walk_encoding(Codec& codec, Value& encoding) {
-  auto& [kind, local_as, as_width, message_size, families, add_path, send_max_v4, send_max_v6, mode,
-         self_v4, self_v6, shared_v4, shared_v6, exclude, speaker, graceful_shutdown, audience,
-         budget] = encoding;
+  auto& [kind, local_as, as_width, message_size, families, add_path, extended_next_hop, send_max_v4,
+         send_max_v6, mode, self_v4, self_v6, shared_v4, shared_v6, exclude, speaker,
+         only_to_customer, graceful_shutdown, audience, budget] = encoding;
   codec.choice(kind, bgp::PeerKind::External);
   codec(local_as.number);
   codec.choice(as_width, bgp::AsWidth::Four);
   codec(message_size);
   walk_families(codec, families);
   walk_families(codec, add_path);
+  codec(extended_next_hop);
   codec(send_max_v4);
   codec(send_max_v6);
   codec.choice(mode, bgp::Encoding::Mode::Self);
@@ -170,6 +189,7 @@ void walk_encoding(Codec& codec, Value& encoding) {
   codec(shared_v6);
   codec(exclude);
   codec(speaker);
+  codec(only_to_customer);
   codec(graceful_shutdown);
   codec(audience);
   codec(budget);

@@ -15,7 +15,7 @@
 namespace porter::speaker {
 
 // Another layout of the fields is another number.
-inline constexpr std::uint8_t kPeerLayout = 2;
+inline constexpr std::uint8_t kPeerLayout = 3;
 
 struct NamedPeer {
   std::string name;  // of the BgpPeer

@@ -13,11 +13,12 @@
 namespace porter::speaker {
 namespace {
 
-constexpr std::string_view kMagic = "PORTERR1";
+constexpr std::string_view kMagic = "PORTERR2";
 constexpr std::uint8_t kEnd = 0;
 constexpr std::uint8_t kRoute = 1;
 constexpr std::uint8_t kListen = 2;
 constexpr std::uint8_t kPeer = 3;
+constexpr std::uint8_t kPaths = 4;
 constexpr std::size_t kTrailer = 9;  // kEnd, count, checksum
 
 enum Flag : std::uint8_t {
@@ -122,13 +123,7 @@ std::optional<bgp::Path> decode_path(ByteReader& in) {
   return path;
 }
 
-bool decode_route(ByteReader& in, RouteTable& routes) {
-  const auto family = in.take<std::uint8_t>();
-  const auto length = in.take<std::uint8_t>();
-  if (family != 4 && family != 6) return false;
-  const std::optional<Address> address = take_address(in, family == 6);
-  if (!address || length > bits_of(address->family())) return false;
-  const Prefix prefix{*address, length};
+bool decode_paths(ByteReader& in, std::vector<bgp::PathList>& lists) {
   std::vector<bgp::Path> paths;
   const auto count = in.take<std::uint16_t>();
   for (std::size_t i = 0; i < count; ++i) {
@@ -136,7 +131,21 @@ bool decode_route(ByteReader& in, RouteTable& routes) {
     if (!path) return false;
     paths.push_back(std::move(*path));
   }
-  return in.ok() && prefix.address() == *address && routes.emplace(prefix, std::move(paths)).second;
+  lists.emplace_back(std::move(paths));
+  return in.ok();
+}
+
+bool decode_route(ByteReader& in, const std::vector<bgp::PathList>& lists,
+                  bgp::RouteTable& routes) {
+  const auto family = in.take<std::uint8_t>();
+  const auto length = in.take<std::uint8_t>();
+  if (family != 4 && family != 6) return false;
+  const std::optional<Address> address = take_address(in, family == 6);
+  if (!address || length > bits_of(address->family())) return false;
+  const Prefix prefix{*address, length};
+  const auto list = in.take<std::uint32_t>();
+  return in.ok() && list < lists.size() && prefix.address() == *address &&
+         routes.emplace(prefix, lists[list]).second;
 }
 
 Failure<> harmed(std::string_view how) {
@@ -188,32 +197,39 @@ void put_restart_peers(const RestartPeers& peers, std::vector<std::uint8_t>& out
   }
 }
 
-void put_restart_route(const Prefix& prefix, const std::vector<bgp::Path>& paths,
-                       std::vector<std::uint8_t>& out) {
+void RestartRoutes::put(const Prefix& prefix, const bgp::PathList& paths,
+                        std::vector<std::uint8_t>& out) {
   ByteWriter writer{out};
+  const auto [list, is_new] = lists_.try_emplace(paths, static_cast<std::uint32_t>(lists_.size()));
+  if (is_new) {
+    writer.put(kPaths);
+    const auto count = counted<std::uint16_t>(paths);
+    writer.put(count);
+    for (std::size_t i = 0; i < count; ++i)
+      encode_path(paths[i], out);
+  }
   writer.put(kRoute);
   writer.put(static_cast<std::uint8_t>(prefix.family() == Family::V4 ? 4 : 6));
   writer.put(static_cast<std::uint8_t>(prefix.length()));
   put_octets(prefix.address().octets(), out);
-  const auto count = counted<std::uint16_t>(paths);
-  writer.put(count);
-  for (std::size_t i = 0; i < count; ++i)
-    encode_path(paths[i], out);
+  writer.put(list->second);
+  ++count_;
 }
 
-void put_restart_end(std::uint32_t routes, std::vector<std::uint8_t>& out) {
+void RestartRoutes::put_end(std::vector<std::uint8_t>& out) const {
   ByteWriter writer{out};
   writer.put(kEnd);
-  writer.put(routes);
+  writer.put(count_);
 }
 
 std::vector<std::uint8_t> encode_restart_file(const RestartState& state, std::string_view boot_id) {
   std::vector<std::uint8_t> out;
   put_restart_header(boot_id, out);
   put_restart_peers(state.peers, out);
+  RestartRoutes routes;
   for (const auto& [prefix, paths] : state.routes)
-    put_restart_route(prefix, paths, out);
-  put_restart_end(static_cast<std::uint32_t>(state.routes.size()), out);
+    routes.put(prefix, paths, out);
+  routes.put_end(out);
   boost::crc_32_type checksum;
   checksum.process_bytes(out.data(), out.size());
   ByteWriter{out}.put(static_cast<std::uint32_t>(checksum.checksum()));
@@ -234,10 +250,12 @@ Result<RestartState> decode_restart_file(Bytes file, std::string_view boot_id) {
   if (!std::ranges::equal(id, boot_id))
     return fail(Errc::Conflict, "written before the last boot of this node");
   RestartState state;
+  std::vector<bgp::PathList> lists;
   for (;;) {
     const auto tag = in.take<std::uint8_t>();
     if (tag == kEnd) break;
-    const bool is_whole = tag == kRoute                    ? decode_route(in, state.routes)
+    const bool is_whole = tag == kRoute                    ? decode_route(in, lists, state.routes)
+                          : tag == kPaths                  ? decode_paths(in, lists)
                           : tag == kListen || tag == kPeer ? decode_record(tag, in, state.peers)
                                                            : false;
     if (!is_whole)

@@ -13,13 +13,13 @@
 
 // What outlives a restart of the process, and how it is spelled.
 //
-//   "PORTERR1" boot_id  { 2 listen }  { 3 peer }*  { 1 prefix paths }*  0 count crc32
+//   "PORTERR2" boot_id  { 2 listen }  { 3 peer }*  { { 4 paths } 1 prefix list }*  0 count crc32
 //
-// Integers are big-endian; `count` is of the routes. A peer says which layout its fields are in: of
-// another one it is passed over, so that a file of another release still brings its routes.
+// Integers are big-endian; `count` is of the routes. Each different list of paths is there once,
+// before the first route that has it; `list` counts them from 0. A peer says which layout its
+// fields are in: of another one it is passed over, so that a file of another release still brings
+// its routes.
 namespace porter::speaker {
-
-using RouteTable = std::map<Prefix, std::vector<bgp::Path>>;
 
 // The sessions in which the routes were told.
 struct RestartPeers {
@@ -30,7 +30,7 @@ struct RestartPeers {
 
 struct RestartState {
   RestartPeers peers;
-  RouteTable routes;
+  bgp::RouteTable routes;
   friend bool operator==(const RestartState&, const RestartState&) = default;
 };
 
@@ -43,9 +43,15 @@ struct RestartState {
 // In parts, for who writes it in slices.
 void put_restart_header(std::string_view boot_id, std::vector<std::uint8_t>& out);
 void put_restart_peers(const RestartPeers& peers, std::vector<std::uint8_t>& out);
-void put_restart_route(const Prefix& prefix, const std::vector<bgp::Path>& paths,
-                       std::vector<std::uint8_t>& out);
-// Behind everything else; the checksum of it all is the owner's to add.
-void put_restart_end(std::uint32_t routes, std::vector<std::uint8_t>& out);
+class RestartRoutes {
+ public:
+  void put(const Prefix& prefix, const bgp::PathList& paths, std::vector<std::uint8_t>& out);
+  // Behind everything else; the checksum of it all is the owner's to add.
+  void put_end(std::vector<std::uint8_t>& out) const;
+
+ private:
+  std::map<bgp::PathList, std::uint32_t> lists_;  // that are written, by number
+  std::uint32_t count_ = 0;
+};
 
 }  // namespace porter::speaker

@@ -111,7 +111,7 @@ class World {
       messages_.erase(messages_.begin());
       if (message.request) {
         send({.candidate = message.candidate, .request = {}, .answer = answer(*message.request)});
-      } else if (Candidate& candidate = candidates_[message.candidate];
+      } else if (const Candidate& candidate = candidates_[message.candidate];
                  candidate.paused_until > now_) {
         messages_.emplace(candidate.paused_until, message);  // lies in its socket
       } else {

@@ -228,6 +228,23 @@ TEST(ItemStream, SaysWhatIsWrongWithAWatch) {
     EXPECT_EQ(read(watch_of(kService), refusal.body).error, refusal.error) << refusal.body;
 }
 
+TEST(ItemStream, TakesAPairOfSurrogatesAndRefusesHalfOfOneHoweverItIsCut) {
+  const auto named = [](const std::string& escapes) {
+    return R"({"type":"ADDED","object":{"metadata":{"name":")" + escapes + "\"}}}\n";
+  };
+  const std::string pair = named(R"(\ud83d\ude00)");
+  const std::string half = named(R"(\ud83d\ud00e)");
+  for (std::size_t chunk = 1; chunk <= pair.size(); ++chunk) {
+    const Outcome whole = read(watch_of(kService), pair, chunk);
+    ASSERT_EQ(whole.items.size(), 1U) << chunk;
+    EXPECT_EQ(std::get<WatchEvent>(whole.items[0]).object.at_path("metadata.name").text(),
+              "\U0001f600");
+    const Outcome broken = read(watch_of(kService), half, chunk);
+    EXPECT_TRUE(broken.items.empty()) << chunk;
+    EXPECT_NE(broken.error, "") << chunk;
+  }
+}
+
 TEST(ItemStream, SaysWhatIsWrongWithAList) {
   const std::vector<Refusal> refusals{
       {"", "the list ended in the middle"},

@@ -220,6 +220,7 @@ void ListWatch::relist() {
 void ListWatch::storage_went_back() {
   known_.forget_versions();
   resource_version_.clear();
+  actions_.emplace_back(WentBack{});
   relist();
 }
 

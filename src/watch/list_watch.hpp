@@ -122,7 +122,10 @@ struct Trouble {
   friend bool operator==(const Trouble&, const Trouble&) = default;
 };
 struct Recovered {};  // the last Trouble is over
-using Action = std::variant<List, Watch, Cancel, Applied, Deleted, Synced, Trouble, Recovered>;
+// The storage was restored from a backup: versions seen so far mean nothing, all there is follows.
+struct WentBack {};
+using Action =
+    std::variant<List, Watch, Cancel, Applied, Deleted, Synced, Trouble, Recovered, WentBack>;
 using Actions = std::vector<Action>;
 
 // The query of a request: "watch=true&resourceVersion=17&…". The driver appends selectors.

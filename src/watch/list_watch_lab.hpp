@@ -55,6 +55,7 @@ inline std::string text_of(const Action& action) {
     std::string operator()(const Synced& /*synced*/) const { return "Synced"; }
     std::string operator()(const Trouble& trouble) const { return "Trouble: " + trouble.text; }
     std::string operator()(const Recovered& /*recovered*/) const { return "Recovered"; }
+    std::string operator()(const WentBack& /*back*/) const { return "WentBack"; }
   };
   return std::visit(Words{}, action);
 }

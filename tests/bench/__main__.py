@@ -7,12 +7,12 @@
 import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 from lab import porter, space
+from lab.route_monitor import RouteMonitor
 from lab.topology import Lab
 
 FLIPS = int(os.environ.get("PORTER_BENCH_FLIPS", "300"))
@@ -21,21 +21,6 @@ FLIPS = int(os.environ.get("PORTER_BENCH_FLIPS", "300"))
 def percentile(values, part):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
-
-
-class Routes:
-    """The router's kernel routes as they change, with the kernel's time stamps."""
-
-    def __init__(self, host):
-        self.process = host.spawn("stdbuf", "-oL", "ip", "-ts", "-o", "monitor", "route", stdout=subprocess.PIPE)
-
-    def next_change(self, prefix):
-        for raw in self.process.stdout:
-            line = raw.decode()
-            if prefix in line and "Deleted" not in line:
-                stamp = re.match(r"\[(\S+)\.(\d+)\]", line)
-                return time.mktime(time.strptime(stamp[1], "%Y-%m-%dT%H:%M:%S")) + int(stamp[2]) / 1e6
-        raise space.Failure("the monitor ended")
 
 
 def measure(folder, services):
@@ -57,7 +42,7 @@ def measure(folder, services):
     web = {"eip.porter.kubesphere.io/v1alpha2": "lan"}
     p.write("web", porter.service("web", policy="Local", annotations=web), porter.endpoints("web", ["n1"]))
     space.wait_for("the first route", lambda: lab.router.host.next_hops("198.51.100.0/32") == ["172.30.0.11"])
-    routes, wire, kernel = Routes(lab.router.host), [], []
+    routes, wire, kernel = RouteMonitor(lab.router.host), [], []
     for flip in range(FLIPS):
         node = f"n{2 - flip % 2}"
         before = time.time()
@@ -66,7 +51,7 @@ def measure(folder, services):
         wire.append(float(p.json("status")["lastChange"]["milliseconds"]))
     with open(f"/proc/{p.process.pid}/status") as file:
         rss = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) / 1024
-    routes.process.kill()
+    routes.end()
     p.stop()
     lab.stop()
     return started, rss, wire, kernel

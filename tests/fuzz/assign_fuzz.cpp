@@ -63,7 +63,7 @@ model::Eip read_eip(Script& script) {
   each.meta.deleting = (bits & 32U) != 0;
   each.evict = (bits & 64U) != 0;
   if ((bits & 128U) != 0) each.reclaim = model::Eip::Reclaim::Retain;
-  each.hold_seconds = script.next() % 2 * 100;
+  each.hold_seconds = script.next() % 2 == 0 ? 0 : 100;
   if (script.next() % 4 == 0) each.exclude.push_back(*Range::parse(script.one_of(kRanges)));
   return each;
 }

@@ -17,7 +17,8 @@ UpdateContext context_of(std::uint8_t choice) {
   return {.kind = bit(0) ? PeerKind::Internal : PeerKind::External,
           .as_width = bit(1) ? AsWidth::Two : AsWidth::Four,
           .families = {.v4 = !bit(2), .v6 = !bit(3)},
-          .add_path_receive = {.v4 = bit(4), .v6 = bit(5)}};
+          .add_path_receive = {.v4 = bit(4), .v6 = bit(5)},
+          .extended_next_hop = bit(6)};
 }
 
 void append_u16(std::size_t value, std::vector<std::uint8_t>& out) {
@@ -64,7 +65,7 @@ void apply_twice(const Update& update) {
     }
     expect(entries.size() == routes.received(Family::V4) + routes.received(Family::V6));
     expect(accepted == routes.accepted(Family::V4) + routes.accepted(Family::V6));
-    routes.mark_stale(Family::V4);
+    routes.mark_stale(Family::V4, AdjRibIn::Earlier::Drop);
   }
   routes.clear();
   expect(routes.entries(1).empty());

@@ -4,6 +4,7 @@ import os
 
 from lab import porter
 from tests.harness import LabCase
+from tests.interop.wire import Captured
 
 HOPS = ["172.30.0.11", "172.30.0.12", "172.30.0.13"]
 ALL = ["n1", "n2", "n3"]
@@ -153,7 +154,7 @@ class Cases:
         self.no_reset()
 
 
-class Bird(Cases, LabCase):
+class Bird(Captured, Cases, LabCase):
     kind = "bird"
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from tests.harness import LabCase
-from tests.interop.cases import Cases
+from tests.interop.cases import Forwarding
+from tests.interop.wire import Captured
 
 
-class Bird(Cases, LabCase):
+class Bird(Captured, Forwarding, LabCase):
     kind = "bird"

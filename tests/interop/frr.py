@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from tests.harness import LabCase
-from tests.interop.cases import Cases
+from tests.interop.cases import Forwarding
 
 
-class Frr(Cases, LabCase):
+class Frr(Forwarding, LabCase):
     kind = "frr"

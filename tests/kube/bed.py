@@ -11,7 +11,7 @@ from lab.api import ApiError, condition, path_of
 from lab.cluster import Cluster, state
 from lab.kube_topology import CONTROL, KubeLab, cluster_admin, ingress
 from lab.space import wait_for
-from tests.kube.case import KubeCase
+from tests.kube.case import KubeCase, has_failed
 from tools.kube import build
 
 
@@ -31,7 +31,7 @@ class Loopback(KubeCase):
         pass  # what these tests make does not meet
 
     def tearDown(self):
-        if not self._outcome.success:
+        if has_failed(self):
             print("\n".join(self.cluster.log_tail(name) for name in self.cluster.processes), flush=True)
 
     def test_kubectl_talks_to_it_and_the_version_is_the_pinned_one(self):

@@ -60,6 +60,30 @@ class Controllers(KubeCase):
         self.assertLess(time.monotonic() - began, 5.5)  # 5 s, and the time that the last answer takes
         self.assertIsNot(self.lab.leader(), leader)
 
+    def test_clocks_that_differ_by_minutes_neither_steal_the_lease_nor_keep_it(self):
+        """One is ahead by 10 minutes: to it every renewal is long over; its own lie in the future of the other."""
+        self.begin(speakers=False)
+        first = self.lab.wait_leader()
+        ahead = self.lab.start_controllers(1, clock=600)[0]
+        renewals = set()
+        def lease():
+            return self.api.get("Lease", "porter-controller", NAMESPACE)["spec"]
+        def renewed():
+            self.assertIn(first.name, lease()["holderIdentity"])
+            renewals.add(lease()["renewTime"])
+            return len(renewals) >= 4
+        self.wait("it renews, and nobody takes it away", renewed, 30)
+        for leader, next_leader in ((first, ahead), (ahead, None)):
+            began = time.monotonic()
+            leader.kill()
+            if next_leader is None:
+                next_leader = self.lab.start_controllers(1)[0]
+            self.wait("the other leads", lambda leader=next_leader: self.lab.leader() is leader, 30)
+            self.assertLess(time.monotonic() - began, 7)
+        self.assertEqual(lease()["leaseTransitions"], 2)
+        self.lab.add_service("web")
+        self.wait("an address", lambda: self.lab.addresses("web"))
+
     def test_an_orderly_end_hands_the_lease_over_at_once(self):
         self.begin_two()
         leader = self.lab.leader()

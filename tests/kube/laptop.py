@@ -78,6 +78,13 @@ class Laptop(KubeCase):
         self.assertIn(f"PoolNotFound: {message}", done.stdout)
         self.assertEqual(self.ask("explain", "service", "default/webb").returncode, 1)
 
+    def test_explain_is_told_what_the_controller_was_started_with(self):
+        bare = porter.service("bare")
+        del bare["metadata"]["annotations"]
+        self.api.create(bare)
+        self.assertIn("NotClaimed", self.ask("explain", "service", "default/bare").stdout)
+        self.assertIn("no class (--claim-unclassed)", self.ask("explain", "service", "default/bare", "--claim-unclassed").stdout)
+
     def test_explain_says_that_nobody_gives_addresses(self):
         self.api.put(porter.eip("lan", "198.51.100.0/24"))
         self.lab.add_service("web")

@@ -12,8 +12,10 @@ import statistics
 import time
 
 from lab import porter
+from lab.api import condition
+from lab.kube_topology import endpoints
 from lab.receiver import Receiver
-from tests.kube.case import KubeCase
+from tests.kube.case import KubeCase, conf
 
 SERVICES = int(os.environ.get("PORTER_SCALE_SERVICES", "500"))
 NODES = int(os.environ.get("PORTER_SCALE_NODES", "200"))
@@ -63,7 +65,7 @@ class Watcher:
         out = {}
         with open(self.path) as file:
             for line in file:
-                at, _, name, shown = line.rstrip("\n").split(" ", 3) if line.endswith("\n") else (0, "", "", "")
+                at, _, name, shown, _ = line.rstrip("\n").split("\t") if line.endswith("\n") else (0, "", "", "", "")
                 if not name:
                     continue
                 came, assigned, address = out.get(name, (float(at), None, ""))
@@ -72,9 +74,18 @@ class Watcher:
                 out[name] = (came, assigned, address)
         return out
 
+    def said(self):
+        """{Service: [what its conditions said, each once]}, of those that said more than one thing."""
+        out = {}
+        with open(self.path) as file:
+            for _, _, name, _, said in (line.rstrip("\n").split("\t") for line in file):
+                if said and said not in out.setdefault(name, []):
+                    out[name].append(said)
+        return {name: all_said for name, all_said in out.items() if len(all_said) > 1}
+
 
 class Scale(KubeCase):
-    nodes, limit, controllers_of_kubernetes = 1, 500, False
+    nodes, limit, controllers_of_kubernetes = 1, 500 + SERVICES // 5, False
 
     def setUp(self):
         super().setUp()
@@ -87,6 +98,12 @@ class Scale(KubeCase):
         self.api.put(porter.peer("receiver", "172.30.0.1", families=("AFI_IP",), transport={"remotePort": 1179}),
                      porter.eip("big", POOL, priority=-1))
         self.wait("the receiver's session", lambda: any(line.word == "open" for line in self.receiver.read()))
+        self.wait("the controller knows of the sessions", lambda: all(
+            condition(peer, "Established").get("status") == "True" for peer in self.api.list("BgpPeer")), 30)
+
+    def sweep(self):
+        """Nobody comes behind: the cluster goes as a whole."""
+        self.lab.reset_porter()
 
     @property
     def controller(self):
@@ -113,23 +130,34 @@ class Scale(KubeCase):
     def written_since(self, before):
         return {key: count - before.get(key, 0) for key, count in sorted(self.writes().items()) if count != before.get(key, 0)}
 
-    def wait_quiet(self, seconds=60):
-        """Until nothing has been written for longer than any of Porter's paces (a peer's status: 10 s)."""
-        last, since = self.writes(), time.monotonic()
+    def wait_quiet(self, seconds=60, but=("events",)):
+        """Until nothing but these has been written for longer than any of Porter's paces (a peer's status: 10 s).
+
+        Events wait for their turn, ten a second."""
+        def written():
+            return {key: count for key, count in self.writes().items() if key[1] not in but}
+        last, since = written(), time.monotonic()
 
         def quiet():
             nonlocal last, since
-            now = self.writes()
+            now = written()
             if now != last:
                 last, since = now, time.monotonic()
             return time.monotonic() - since > 11
         self.wait("nothing is written any more", quiet, seconds, pause=0.5)
 
-    def wait_announced(self, count, seconds=180):
+    def wait_announced(self, count, seconds=180 + SERVICES // 20):
         self.wait(f"{count} prefixes at the receiver", lambda: len(self.receiver.table()) == count, seconds, pause=0.05)
 
     def say(self, what, figure):
         print(f"  scale, {SERVICES} Services, {NODES} nodes: {what}: {figure}", flush=True)
+
+    def create(self, name):
+        """A Service whose EndpointSlice is there already; when it was posted."""
+        self.api.create(endpoints(name, ["n1"]))
+        posted = time.monotonic()
+        self.api.create(porter.service(name, allocateLoadBalancerNodePorts=False))
+        return posted
 
     def test_what_a_cluster_costs(self):
         before, mark, began, cpu = self.writes(), self.receiver.mark(), time.monotonic(), cpu_seconds(self.controller)
@@ -144,6 +172,7 @@ class Scale(KubeCase):
         self.check_one_at_a_time()
         self.check_deletion_of_one()
         self.check_sizes()
+        self.check_withdrawal_of_all()
         self.check_restart_of_the_speaker()
         self.check_restart_of_the_controller()
 
@@ -151,21 +180,25 @@ class Scale(KubeCase):
         self.say("written", ", ".join(f"{verb} {resource} {count}" for (verb, resource), count in written.items()))
         self.assertEqual(written.get(("POST", "eipaddresses")), SERVICES)
         statuses = sum(count for (_, resource), count in written.items() if resource == "services/status")
-        self.assertEqual(statuses, SERVICES, "one write of a new Service's status, and no other")
+        said = self.watcher.said()
+        self.assertEqual(statuses, SERVICES, "one write of a new Service's status, and no other; "
+                         f"of {len(said)} that said more than one thing: {dict(list(said.items())[:3])}")
 
     def check_one_at_a_time(self):
+        posted = {}
         for i in range(SINGLES):
-            self.lab.bulk_services(1, prefix="one", start=i)
+            posted[f"one{i}"] = self.create(f"one{i}")
             self.wait_announced(SERVICES + i + 1, 20)
         self.wait("the watcher has seen them", lambda: sum(1 for n, (_, shown, _) in self.watcher.first().items()
                                                            if n.startswith("one") and shown) == SINGLES)
         heard, seen = self.receiver.table(), self.watcher.first()
-        of_these = [(came, shown, heard[f"{address}/32"]) for name, (came, shown, address) in seen.items() if name.startswith("one")]
-        self.say("one at a time, Service seen by a bare watcher -> UPDATE", spread([wire - came for came, _, wire in of_these]))
-        self.say("one at a time, status seen by a bare watcher -> UPDATE", spread([wire - shown for _, shown, wire in of_these]))
+        of_these = [(at, *seen[name][:2], heard[f"{seen[name][2]}/32"]) for name, at in posted.items()]
+        self.say("one at a time, POST of the Service -> UPDATE", spread([wire - at for at, _, _, wire in of_these]))
+        self.say("one at a time, Service seen by a bare watcher -> UPDATE", spread([wire - came for _, came, _, wire in of_these]))
+        self.say("one at a time, status seen by a bare watcher -> UPDATE", spread([wire - shown for _, _, shown, wire in of_these]))
 
     def check_deletion_of_one(self):
-        self.wait_quiet()
+        self.wait_quiet(60 + SERVICES // 8, but=())
         before = self.writes()
         self.lab.delete_service("one0")
         self.wait_announced(SERVICES + SINGLES - 1)
@@ -178,6 +211,30 @@ class Scale(KubeCase):
         self.assertEqual(other, {("DELETE", "services"): 1, ("DELETE", "endpointslices"): 1, ("DELETE", "eipaddresses"): 1})
         for key, count in written.items():
             self.assertLessEqual(count, 2, key)
+        self.lab.delete_service("one1")
+        posted = self.create("next")
+        self.wait("the watcher has seen it", lambda: self.watcher.first().get("next", ("", None))[1] is not None)
+        prefix = f"{self.watcher.first()['next'][2]}/32"
+        self.wait("it is announced", lambda: prefix in self.receiver.table())
+        self.say("the next Service after a deletion", f"{1000 * (self.receiver.table()[prefix] - posted):.1f} ms from POST to UPDATE")
+
+    def check_withdrawal_of_all(self):
+        count = len(self.receiver.table())
+        self.api.put({"apiVersion": f"{porter.API}/v1alpha2", "kind": "BgpAdvertisement", "metadata": {"name": "all"},
+                      "spec": {"eips": ["big"]}})
+        self.api.put(conf(advertise="Selected"))
+        self.wait_quiet()
+        self.assertEqual(len(self.receiver.table()), count)
+        mark = self.receiver.mark()
+        self.api.delete("BgpAdvertisement", "all")
+        self.wait_announced(0)
+        lines = self.receiver.since(mark)
+        gone = [line.at for line in lines if line.word == "-"]
+        self.say("the only BgpAdvertisement deleted", f"{len(gone)} prefixes withdrawn, {1000 * (gone[-1] - gone[0]):.0f} ms from the first "
+                 f"to the last, in {sum(1 for line in lines if line.word == 'update')} UPDATEs")
+        self.api.put(conf(advertise="All"))
+        self.wait_announced(count)
+        self.wait_quiet(60 + SERVICES // 40)
 
     def check_sizes(self):
         biggest = max((len(json.dumps(thing)), f"{kind} {thing['metadata']['name']}") for kind in KINDS for thing in self.api.list(kind))

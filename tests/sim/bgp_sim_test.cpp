@@ -140,7 +140,7 @@ class Network {
     if (recovery == Recovery::Plain) config.open.restart_time.reset();
     config.received.allow_own_as = 9;
     config.received.local_as = Asn{65002};
-    config.jitter_seed = seed * 2U + side;
+    config.jitter_seed = std::size_t{seed} * 2 + side;
     return config;
   }
 
