@@ -14,12 +14,6 @@ std::size_t message_end(Bytes octets, std::size_t begin) {
   return begin + (high << 8U) + octets[begin + kMarker + 1];
 }
 
-// Of the paths of a prefix some are for other peers, and in Self mode only our own is told.
-bool may_be_told(const Path& path, const Encoding& encoding) {
-  return !path.withheld && (path.audience == 0 || path.audience == encoding.audience) &&
-         (path.own || encoding.mode == Encoding::Mode::Nodes);
-}
-
 }  // namespace
 
 void AdjRibOut::opened(const Encoding& encoding) {

@@ -97,9 +97,9 @@ void ExportPolicy::gather(const Rib& rib, Family family, PathSet set) {
     const PathId id = rib.path(refs[i]).id;
     for (; i < refs.size() && rib.path(refs[i]).id == id; ++i) {
       const StoredPath& path = rib.path(refs[i]);
-      if (path.audience == 0 || path.audience == encoding_.audience) chosen = &path;
+      if (is_for(path, encoding_)) chosen = &path;
     }
-    if (chosen == nullptr || chosen->withheld) continue;
+    if (chosen == nullptr || !may_be_told(*chosen, encoding_)) continue;
     const std::optional<Exported> candidate = told(rib, family, *chosen);
     if (candidate) candidates_.push_back({.told = *candidate, .node = chosen->next_hop});
   }
@@ -114,7 +114,6 @@ std::optional<Address> ExportPolicy::self(Family family) const {
 
 std::optional<Exported> ExportPolicy::told(const Rib& rib, Family family,
                                            const StoredPath& path) const {
-  if (encoding_.mode == Encoding::Mode::Self && !path.own) return std::nullopt;
   if (largest_overhead(rib.attributes(path.attributes)) > message_size(encoding_))
     return std::nullopt;
 

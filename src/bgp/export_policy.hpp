@@ -16,6 +16,16 @@ struct Exported {
   friend auto operator<=>(const Exported&, const Exported&) = default;
 };
 
+// Of a prefix's paths some are for other peers; of a Path, or of what the Rib stores of one.
+[[nodiscard]] bool is_for(const auto& path, const Encoding& encoding) {
+  return path.audience == 0 || path.audience == encoding.audience;
+}
+// Such a path is told unless it is held back; in Self mode only our own is.
+[[nodiscard]] bool may_be_told(const auto& path, const Encoding& encoding) {
+  return is_for(path, encoding) && !path.withheld &&
+         (path.own || encoding.mode == Encoding::Mode::Nodes);
+}
+
 // Whether other prefixes with the same set of paths are told alike.
 enum class Choice : std::uint8_t { AnyPrefix, ThisPrefix };
 

@@ -60,8 +60,7 @@ std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, con
       if (told.is_established && seen.ends) ends = *seen.ends;
     }
     told.is_selected = paths.empty() || std::ranges::any_of(paths, [&](const bgp::Path& path) {
-                         return !path.withheld &&
-                                (path.audience == 0 || path.audience == config.encoding.audience);
+                         return !path.withheld && bgp::is_for(path, config.encoding);
                        });
     fill(told, rib, prefix, bgp::encoding_of(config, negotiated, ends));
     if (session != view.sessions.end() && session->second.refused.contains(prefix)) {
