@@ -2,6 +2,7 @@
 #include "plan/status.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "model/time_text.hpp"
@@ -38,10 +39,14 @@ void append_canonical(const Tree& tree, std::string& text) {
   }
 }
 
+std::uint64_t hash_of(std::string_view text) {
+  return text.empty() ? 0 : std::hash<std::string_view>{}(text);
+}
+
 // Of a Service: the addresses, and our conditions.
-OurText ours_in(Kind kind, const Tree& status) {
-  OurText ours;
-  std::string& text = ours.rest;
+OurWords ours_in(Kind kind, const Tree& status) {
+  OurWords ours;
+  std::string text;
   std::map<std::string, std::string> conditions;
   bool is_foreign = false;  // the addresses are somebody else's, and we say so
   for (const Tree& condition : status["conditions"].items()) {
@@ -62,13 +67,14 @@ OurText ours_in(Kind kind, const Tree& status) {
     for (const auto& [key, value] : fields)
       text.append(key).append("=").append(value).append(" ");
   }
-  for (auto& [type, condition] : conditions) {
+  for (const auto& [type, condition] : conditions) {
     if (kind == Kind::Service && type == model::kAnnouncedCondition) {
-      ours.announced = std::move(condition);
+      ours.announced = hash_of(condition);
     } else {
       text += condition;
     }
   }
+  ours.rest = hash_of(text);
   return ours;
 }
 
@@ -79,6 +85,11 @@ bool is_shared(Reason reason) {
 }
 
 }  // namespace
+
+bool has_our_status(Kind kind) {
+  return kind == Kind::Service || kind == Kind::Eip || kind == Kind::BgpConf ||
+         kind == Kind::BgpPeer || kind == Kind::BgpAdvertisement;
+}
 
 StatusWriter::StatusWriter(const View& view, const Assigner& assigner, const Announcer& announcer)
     : view_{view}, assigner_{assigner}, announcer_{announcer} {}
@@ -110,31 +121,38 @@ std::optional<StatusWanted> StatusWriter::write(const model::ObjectKey& key,
   }
   Said& said = said_[key];
   auto transitions = add_conditions(*next, said, unix_now);
-  OurText text = ours_in(key.kind, next->fields);
-  if (said.text == text) return std::nullopt;
-  said = {.text = std::move(text), .transitions = std::move(transitions), .is_ours = true};
+  const OurWords words = ours_in(key.kind, next->fields);
+  if (said.words == words) return std::nullopt;
+  said = {.words = words, .transitions = std::move(transitions), .is_ours = true};
   return StatusWanted{.key = key, .status = std::move(next->fields)};
 }
 
 // A condition that is as true as it was said to be keeps its time.
-StatusWriter::Transitions StatusWriter::add_conditions(StatusDraft& draft, const Said& said,
-                                                       std::int64_t unix_now) {
-  Transitions transitions;
+std::vector<StatusWriter::Transition> StatusWriter::add_conditions(StatusDraft& draft,
+                                                                   const Said& said,
+                                                                   std::int64_t unix_now) {
+  std::vector<Transition> transitions;
+  transitions.reserve(draft.conditions.size());
   Tree conditions = Tree::list();
   for (const Condition& condition : draft.conditions) {
-    Transition transition{.is_true = condition.is_true, .since = unix_now};
-    const auto before = said.transitions.find(condition.type);
-    if (before != said.transitions.end() && before->second.is_true == condition.is_true)
-      transition = before->second;
+    Transition transition{
+        .type = hash_of(condition.type), .since = unix_now, .is_true = condition.is_true};
+    const Transition* const before = find(said, condition.type);
+    if (before != nullptr && before->is_true == condition.is_true) transition = *before;
     Tree item = Tree::map();
     item.set("type", condition.type).set("status", condition.is_true ? "True" : "False");
     item.set("reason", condition.reason).set("message", condition.message);
     item.set("lastTransitionTime", model::format_time(transition.since));
     conditions.push(std::move(item));
-    transitions.emplace(condition.type, transition);
+    transitions.push_back(transition);
   }
   draft.fields.set("conditions", std::move(conditions));
   return transitions;
+}
+
+const StatusWriter::Transition* StatusWriter::find(const Said& said, std::string_view type) {
+  const auto found = std::ranges::find(said.transitions, hash_of(type), &Transition::type);
+  return found == said.transitions.end() ? nullptr : &*found;
 }
 
 bool StatusWriter::has_said(const model::ObjectKey& key) const {
@@ -146,32 +164,32 @@ bool StatusWriter::may_pass(const model::ObjectKey& key) const {
   if (key.kind != Kind::Service) return false;
   const auto said = said_.find(key);
   if (said == said_.end()) return false;
-  const auto before = said->second.transitions.find(std::string{model::kAnnouncedCondition});
-  if (before == said->second.transitions.end() || !before->second.is_true) return false;
-  if (said->second.text.announced.empty()) return false;  // somebody wiped it
+  const Transition* const before = find(said->second, model::kAnnouncedCondition);
+  if (before == nullptr || !before->is_true) return false;
+  if (said->second.words.announced == 0) return false;  // somebody wiped it
   if (!std::ranges::all_of(announcer_.of(key.name),
                            [](const Announcement& one) { return is_shared(one.reason); }))
     return false;
   std::optional<StatusDraft> next = draft(key);
   if (!next) return false;
   add_conditions(*next, said->second, 0);
-  const OurText text = ours_in(key.kind, next->fields);
-  return text.rest == said->second.text.rest && text.announced != said->second.text.announced;
+  const OurWords words = ours_in(key.kind, next->fields);
+  return words.rest == said->second.words.rest && words.announced != said->second.words.announced;
 }
 
 bool StatusWriter::seen(const model::ObjectKey& key, const Tree& status) {
   Said& said = said_[key];
-  OurText text = ours_in(key.kind, status);
-  if (said.text == text) return false;
-  said.text = std::move(text);
+  const OurWords words = ours_in(key.kind, status);
+  if (said.words == words) return false;
+  said.words = words;
   for (const Tree& condition : status["conditions"].items()) {
     const bool is_true = condition["status"].text() == "True";
     const auto since = model::parse_time(condition["lastTransitionTime"].text());
     said.is_ours |=
         key.kind != Kind::Service || condition["type"].text().starts_with(kOurConditions);
-    if (since)
-      said.transitions.try_emplace(condition["type"].text(),
-                                   Transition{.is_true = is_true, .since = *since});
+    const std::string& type = condition["type"].text();
+    if (since && find(said, type) == nullptr)
+      said.transitions.push_back({.type = hash_of(type), .since = *since, .is_true = is_true});
   }
   return true;
 }

@@ -15,6 +15,9 @@ struct Condition {
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
+// A status of these kinds is ours to write.
+[[nodiscard]] bool has_our_status(model::Kind kind);
+
 // The status of one object but for its times: what it holds beside the conditions, and these.
 struct StatusDraft {
   Tree fields = Tree::map();
@@ -34,11 +37,12 @@ struct StatusDraft {
 [[nodiscard]] std::optional<StatusDraft> advertisement_status(const View& view,
                                                               const std::string& name);
 
-// What of a status is ours to say, in one spelling.
-struct OurText {
-  std::string announced;  // a Service's condition Announced
-  std::string rest;
-  friend bool operator==(const OurText&, const OurText&) = default;
+// What of a status is ours to say, in one spelling, and of that the hash: 10,000 texts would be
+// most of a small process. Two texts with one hash, 1 in 2^64, would keep one write from happening.
+struct OurWords {
+  std::uint64_t announced = 0;  // a Service's condition Announced; 0: none
+  std::uint64_t rest = 0;       // 0: nothing
+  friend bool operator==(const OurWords&, const OurWords&) = default;
 };
 
 // Builds the status of one object, what stands below `status:`, from what the stages say, keeping
@@ -62,18 +66,20 @@ class StatusWriter {
 
  private:
   struct Transition {
+    std::uint64_t type = 0;  // of condition, its hash
+    std::int64_t since = 0;  // Unix seconds
     bool is_true = false;
-    std::int64_t since = 0;
   };
-  using Transitions = std::map<std::string, Transition>;  // by type of condition
   struct Said {
-    OurText text;  // empty: nothing yet
-    Transitions transitions;
+    OurWords words;
+    std::vector<Transition> transitions;
     bool is_ours = false;  // there is something of ours to take back
   };
 
   [[nodiscard]] std::optional<StatusDraft> draft(const model::ObjectKey& key) const;
-  static Transitions add_conditions(StatusDraft& draft, const Said& said, std::int64_t unix_now);
+  static std::vector<Transition> add_conditions(StatusDraft& draft, const Said& said,
+                                                std::int64_t unix_now);
+  static const Transition* find(const Said& said, std::string_view type);
 
   const View& view_;
   const Assigner& assigner_;
