@@ -156,6 +156,7 @@ class SchemaWriter {
       case FieldType::Map:
         tree.set("type", "object").set("maxProperties", kLongestList);
         tree.set("additionalProperties", property(element(field, rows, "{}"), rows));
+        whole_into(tree);
         break;
       default: type_into(field, tree);
     }

@@ -130,7 +130,7 @@ void selector_into(FieldType type, Tree& tree) {
   tree.set("properties", Tree::map()
                              .set("matchLabels", std::move(labels))
                              .set("matchExpressions", std::move(expressions)));
-  tree.set("x-kubernetes-map-type", "atomic");
+  whole_into(tree);
   if (type == FieldType::SelectorOrMap) {
     tree.set("maxProperties", kMostLabels);
     tree.set("x-kubernetes-preserve-unknown-fields", true);
@@ -184,6 +184,10 @@ std::string description_of(const Field& field) {
   return text;
 }
 
+void whole_into(Tree& tree) {
+  tree.set("x-kubernetes-map-type", "atomic");
+}
+
 void type_into(const Field& field, Tree& tree) {
   switch (field.type) {
     case FieldType::Bool: tree.set("type", "boolean"); break;
@@ -209,6 +213,7 @@ void type_into(const Field& field, Tree& tree) {
       Tree text = Tree::map();
       text.set("type", "string").set("maxLength", 4096);
       map_into(std::move(text), kLongestList, tree);
+      whole_into(tree);
       break;
     }
     case FieldType::Conditions: conditions_into(tree); break;

@@ -15,4 +15,8 @@ inline constexpr int kLongestList = 10'000;  // as decode() takes them
 // Type, bounds, pattern and default.
 void type_into(const Field& field, Tree& tree);
 
+// Server-side apply takes the map as a whole. Merged key by key, a map whose last key goes would
+// become null, which the schema refuses, and no status could be written any more.
+void whole_into(Tree& tree);
+
 }  // namespace porter::model

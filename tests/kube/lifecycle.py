@@ -40,9 +40,20 @@ class Lifecycle(KubeCase):
         self.begin()
         self.add("web")
         self.wait_hops(f"{FIRST}/32", self.hops())
+        self.wait("the pool names it", lambda: self.status("Eip", "lan").get("used") == {FIRST: "default/web"})
         self.lab.delete_service("web")
         self.wait_hops(f"{FIRST}/32", [])
         self.wait("no EipAddress", lambda: self.holders() == {})
+        self.wait("the pool names nobody", lambda: (self.status("Eip", "lan").get("used"), self.status("Eip", "lan").get("usage")) == ({}, 0))
+
+    def status(self, kind, name):
+        return self.api.get(kind, name).get("status", {})
+
+    def test_a_peer_that_no_node_speaks_to_any_more_shows_no_session(self):
+        self.begin()
+        self.wait("three sessions", lambda: len(self.status("BgpPeer", "router").get("nodesPeerStatus", {})) == 3)
+        self.api.patch("BgpPeer", "router", {"spec": {"nodeSelector": {"matchLabels": {"no": "node"}}}})
+        self.wait("none", lambda: self.status("BgpPeer", "router").get("nodesPeerStatus") == {}, 30)
 
     def test_a_service_of_another_type_lets_go(self):
         self.begin()
