@@ -13,6 +13,7 @@
 namespace porter::cluster {
 namespace {
 
+constexpr unsigned kTries = 3;
 constexpr std::array<const char*, 4> kPaths{
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/eips.network.kubesphere.io",
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bgpconfs.network.kubesphere.io",
@@ -114,8 +115,20 @@ io::Task<bool> WebhookBundle::publish(std::string bundle) {
   co_return is_everywhere;
 }
 
-// Empty: it is there, or there is no such configuration, which then asks nobody.
+// Empty: it is there, or there is no such configuration, which then asks nobody. Who was overtaken,
+// by the other replica or by the API server itself, looks again.
 io::Task<std::string> WebhookBundle::publish_in(std::string path, std::string bundle) {
+  std::string trouble;
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    bool is_overtaken = false;
+    trouble = co_await attempt(path, bundle, is_overtaken);
+    if (!is_overtaken) break;
+  }
+  co_return trouble;
+}
+
+io::Task<std::string> WebhookBundle::attempt(std::string path, std::string bundle,
+                                             bool& is_overtaken) {
   std::string trouble;
   kube::Request read;
   read.path = path;
@@ -140,6 +153,7 @@ io::Task<std::string> WebhookBundle::publish_in(std::string path, std::string bu
   if (!written) {
     trouble = written.error().message;
   } else if (!written->is_ok()) {
+    is_overtaken = written->status == 409 || written->status == 422;  // a "test" that does not hold
     trouble =
         fmt::format("cannot patch {}: {}", words_of(path), kube::api_status(*written).message);
   } else {

@@ -38,6 +38,7 @@ class WebhookBundle {
 
  private:
   io::Task<std::string> publish_in(std::string path, std::string bundle);
+  io::Task<std::string> attempt(std::string path, std::string bundle, bool& is_overtaken);
   void say(const std::string& path, std::string trouble);
 
   kube::Client& client_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/webhook_bundle.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "kube/test_server.hpp"
 #include "watch/item_stream.hpp"
 
 namespace porter::cluster {
@@ -85,6 +87,38 @@ TEST(WebhookBundle, TheCertificateIsForTheServiceOrTheUrl) {
   EXPECT_EQ(webhook_host({.ns = {}, .service = {}, .url = "https://[::1]:9443/"}), "::1");
   EXPECT_EQ(webhook_host({.ns = {}, .service = {}, .url = "https://porter.example"}),
             "porter.example");
+}
+
+io::Task<> publish_into(WebhookBundle& bundle, bool& is_everywhere) {
+  is_everywhere = co_await bundle.publish("PEM");
+}
+
+TEST(WebhookBundle, LooksAgainWhereItWasOvertaken) {
+  manifests::Bench bench;
+  io::Worker worker{bench.context.get_executor()};
+  std::size_t refusals = 2;
+  kube::TestServer server{
+      bench, [&](const kube::TestServer::Seen& seen) {
+        if (seen.method == "PATCH" && refusals > 0) {
+          --refusals;
+          return kube::TestServer::Answer{.bytes = kube::http_answer(422, "{}")};
+        }
+        return kube::TestServer::Answer{
+            .bytes = kube::http_answer(200, to_json(definition("{" + kOurs + "}"), 0))};
+      }};
+  const auto client = kube::open_client(
+      bench, worker, kube::access_to(fmt::format("http://127.0.0.1:{}", server.port())),
+      kube::quick_options());
+  WebhookBundle bundle{*client, kService};
+  bool is_everywhere = false;
+  kube::finish(bench, publish_into(bundle, is_everywhere));
+  EXPECT_TRUE(is_everywhere);
+  EXPECT_EQ(refusals, 0U);
+  refusals = 100;  // no end of it: said, and left for the next time
+  kube::finish(bench, publish_into(bundle, is_everywhere));
+  EXPECT_FALSE(is_everywhere);
+  EXPECT_FALSE(bundle.troubles().empty());
+  kube::finish(bench, bench.tasks.stop());
 }
 
 }  // namespace
