@@ -171,13 +171,17 @@ class Parser {
         ->envname("PORTER_METRICS_LISTEN");
   }
 
-  static void access(CLI::App& command, ClusterOptions& options) {
+  static void kubeconfig(CLI::App& command, std::string& file, std::string& context) {
     command
-        .add_option("--kubeconfig", options.kubeconfig,
+        .add_option("--kubeconfig", file,
                     "Kubeconfig file (default: KUBECONFIG, ~/.kube/config, the Pod's own account)")
         ->envname("PORTER_KUBECONFIG");
-    command.add_option("--context", options.context, "Context of the kubeconfig")
+    command.add_option("--context", context, "Context of the kubeconfig")
         ->envname("PORTER_CONTEXT");
+  }
+
+  static void access(CLI::App& command, ClusterOptions& options) {
+    kubeconfig(command, options.kubeconfig, options.context);
     command
         .add_option("--namespace", options.ns,
                     "Porter's own namespace: its Lease, and the Secrets that BgpPeers name")
@@ -376,8 +380,9 @@ class Parser {
                         CLI::ignore_case)
                         .description("{metallb,openelb}"))
         ->type_name("");
-    migrate_->add_option("FILE", migrate_options_.files, "What `kubectl get … -o yaml` printed")
-        ->required();
+    migrate_->add_option("FILE", migrate_options_.files,
+                         "What `kubectl get … -o yaml` printed; none: the cluster is asked");
+    kubeconfig(*migrate_, migrate_options_.kubeconfig, migrate_options_.context);
   }
 
   void validate() {

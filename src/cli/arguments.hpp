@@ -96,7 +96,9 @@ struct ValidateOptions {
 
 struct MigrateOptions {
   enum class From : unsigned char { MetalLb, OpenElb } from{};
-  std::vector<std::string> files;
+  std::vector<std::string> files;  // empty: the cluster is asked
+  std::string kubeconfig;
+  std::string context;
 };
 
 struct Said {  // help, version, completion, CRDs, or a usage error: already printed

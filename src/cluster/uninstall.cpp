@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "io/wall_clock.hpp"
+#include "kube/listing.hpp"
 #include "model/crd.hpp"
 #include "model/time_text.hpp"
 #include "plan/finalizers.hpp"
@@ -24,8 +25,6 @@ using model::Kind;
 
 constexpr std::string_view kHolder = "porter-uninstall";
 constexpr std::int64_t kHoldSeconds = 120;  // longer than a run takes; it ends by itself
-constexpr std::size_t kPage = 50;           // the status of an Eip may name thousands of addresses
-constexpr std::size_t kMostPages = 2'000;
 constexpr std::array kOurKinds{Kind::Eip,        Kind::BgpConf,          Kind::BgpPeer,
                                Kind::EipAddress, Kind::BgpAdvertisement, Kind::BgpNodeState};
 // What users write, or OpenELB did. EipAddresses and BgpNodeStates go with their CRDs.
@@ -287,25 +286,18 @@ io::Task<> Uninstall::remove(Target target) {
 }
 
 io::Task<bool> Uninstall::list(const Resource& resource, std::vector<Held>& into) {
-  std::string next;
-  for (std::size_t page = 0; page < kMostPages; ++page) {
-    std::string path = fmt::format("{}?limit={}", kube::collection_path(resource, {}), kPage);
-    if (!next.empty()) path += "&continue=" + kube::percent_encoded(next);
-    Request request = get(std::move(path));
-    std::string doing = "list " + kube::words(resource);
-    const auto answer = co_await ask(std::move(request), std::move(doing));
-    if (!answer || !answer->is_ok()) co_return false;
-    const Tree tree = tree_in(*answer);
-    for (const Tree& item : tree["items"].items()) {
-      Held& object = into.emplace_back();
-      object.name = item.at_path("metadata.name").text();
-      for (const Tree& finalizer : item.at_path("metadata.finalizers").items())
-        object.finalizers.push_back(finalizer.text());
-    }
-    next = tree.at_path("metadata.continue").text();
-    if (next.empty()) break;
+  std::function<void(const Tree&)> each = [&into](const Tree& item) {
+    Held& object = into.emplace_back();
+    object.name = item.at_path("metadata.name").text();
+    for (const Tree& finalizer : item.at_path("metadata.finalizers").items())
+      object.finalizers.push_back(finalizer.text());
+  };
+  const Result<void> listed = co_await kube::list(client_, resource, std::move(each));
+  if (!listed && listed.error().code != Errc::NotFound) {
+    failures_.push_back(
+        fmt::format("cannot list {}: {}", kube::words(resource), listed.error().message));
   }
-  co_return true;
+  co_return listed.has_value();
 }
 
 io::Task<std::optional<kube::Response>> Uninstall::ask(Request request, std::string what) {

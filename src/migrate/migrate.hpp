@@ -17,7 +17,7 @@ namespace porter::migrate {
 
 struct Source {
   Tree document;
-  std::string file;
+  std::string file;  // empty: of a cluster
   unsigned line = 0;
 };
 

@@ -12,9 +12,11 @@ std::string object_name(const Tree& document) {
 }
 
 void note(Migration& out, const Source& source, std::string words) {
-  out.notes.push_back(Note{.place = fmt::format("{}:{}", source.file, source.line),
-                           .object = object_name(source.document),
-                           .words = std::move(words)});
+  const bool is_of_file = !source.file.empty();
+  out.notes.push_back(
+      Note{.place = is_of_file ? fmt::format("{}:{}", source.file, source.line) : "",
+           .object = object_name(source.document),
+           .words = std::move(words)});
 }
 
 Tree of_ours(std::string_view kind, std::string_view name, Tree spec) {

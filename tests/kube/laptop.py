@@ -12,7 +12,7 @@ from tests.kube.case import ASSIGNED, KubeCase
 FIRST = "198.51.100.0"
 
 
-class Laptop(KubeCase):
+class Asking(KubeCase):
     def ask(self, *words, kubeconfig=None):
         """A `porter` that knows a kubeconfig and no socket."""
         environment = {"HOME": "/nowhere", "PATH": os.environ["PATH"], "KUBECONFIG": kubeconfig or self.lab.cluster.admin_kubeconfig}
@@ -23,6 +23,8 @@ class Laptop(KubeCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return json.loads(done.stdout)
 
+
+class Laptop(Asking):
     def settle(self):
         self.begin()
         self.lab.add_service("web")
@@ -103,3 +105,55 @@ class Laptop(KubeCase):
         self.assertIn("172.30.0.250:1", done.stderr)
         self.assertEqual(self.ask("status", kubeconfig="/not/there").returncode, 3)
         self.assertEqual(self.ask("status", "--bad").returncode, 2)
+
+
+METALLB = {"IPAddressPool": ("lan", {"addresses": ["198.51.100.0/28"]}),
+           "BGPPeer": ("tor", {"myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1"}),
+           "BGPAdvertisement": ("all", {"ipAddressPools": ["lan"], "communities": ["64512:100"]})}
+
+
+class Migrating(Asking):
+    """From the objects in a cluster, which are those that kubectl prints."""
+
+    def from_files(self, which, *kinds):
+        path = os.path.join(self.lab.folder, "theirs.yaml")
+        with open(path, "w") as file:
+            file.write(self.kubectl("get", ",".join(kinds), "-o", "yaml").stdout)
+            file.write("---\n" + self.kubectl("get", "services", "-A", "-o", "yaml").stdout)
+        return self.ask("migrate", which, path)
+
+    def served(self, name, group, version, kind):
+        """A CRD of somebody else's that takes whatever it is given."""
+        schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+        crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"{name}.{group}"},
+               "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": name},
+                        "versions": [{"name": version, "served": True, "storage": True, "schema": schema}]}}
+        self.api.put(crd)
+        self.addCleanup(self.api.delete, "CustomResourceDefinition", crd["metadata"]["name"])
+        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", crd["metadata"]["name"])
+
+    def shows_address(self):
+        self.lab.add_service("web")
+        self.api.patch("Service", "web", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.3"}]}}}, "default", subresource="status")
+
+    def test_metallb_is_read_in_the_cluster(self):
+        for kind, (name, spec) in METALLB.items():
+            self.served(f"{kind.lower()}s", "metallb.io", "v1beta1", kind)  # BGPPeers of before v1beta2 too
+            self.api.put({"apiVersion": "metallb.io/v1beta1", "kind": kind, "metadata": {"name": name, "namespace": "default"}, "spec": spec})
+        self.shows_address()
+        live, files = self.ask("migrate", "metallb"), self.from_files("metallb", *(f"{k.lower()}s.metallb.io" for k in METALLB))
+        self.assertEqual((live.returncode, live.stdout), (0, files.stdout), live.stderr)
+        self.assertIn("198-51-100-3", live.stdout)
+        self.assertIn("The cut-over:", live.stderr)
+        self.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=live.stdout)
+
+    def test_openelb_is_read_in_the_cluster(self):
+        self.api.put(porter.eip("lan", "198.51.100.0/28"), porter.peer("router", "172.30.0.1"))
+        live, files = self.ask("migrate", "openelb"), self.from_files("openelb", "eips", "bgpconfs", "bgppeers")
+        self.assertEqual((live.returncode, live.stdout), (0, files.stdout), live.stderr)
+        self.assertIn("kind: Eip", live.stdout)
+
+    def test_without_an_api_server_it_says_so(self):
+        done = self.ask("migrate", "metallb", kubeconfig="/nonexistent")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertIn("/nonexistent", done.stderr)
