@@ -217,25 +217,23 @@ def text(tree):
     return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
 
 
-def archive(name, architecture, version, revision, epoch, layers):
-    dated = iso(epoch)
-    labels = {"org.opencontainers.image." + key: value for key, value in {
-        "title": "Porter", "description": "A load balancer for bare-metal Kubernetes", "version": version, "revision": revision,
-        "created": dated, "source": SOURCE, "licenses": "Apache-2.0"}.items()}
-    packed = [gzip.compress(raw, 9, mtime=0) for raw in layers]
-    config = text({
-        "architecture": architecture, "os": "linux", "created": dated, "rootfs": {"type": "layers", "diff_ids": list(map(digest, layers))},
-        "config": {"Entrypoint": ["/usr/bin/porter"], "Env": ["PATH=/usr/bin"], "User": f"{USER}:{USER}", "WorkingDir": "/", "Labels": labels},
-        "history": [{"created": dated, "created_by": "tools/image.py", "comment": what} for what in ("Debian's libraries", "Porter")]})
+def archive(name, architecture, epoch, layers, config, labels):
+    """layers: {what it is: the uncompressed tar}, the lowest first; config: what OCI calls that (Entrypoint, User …)."""
+    packed = [gzip.compress(raw, 9, mtime=0) for raw in layers.values()]
+    settings = text({
+        "architecture": architecture, "os": "linux", "created": iso(epoch),
+        "rootfs": {"type": "layers", "diff_ids": [digest(raw) for raw in layers.values()]},
+        "config": {"Env": ["PATH=/usr/bin"], "WorkingDir": "/", "Labels": labels, **config},
+        "history": [{"created": iso(epoch), "created_by": "tools/image.py", "comment": what} for what in layers]})
     manifest = text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "annotations": labels,
-                     "config": blob("config.v1+json", config), "layers": [blob("layer.v1.tar+gzip", data) for data in packed]})
+                     "config": blob("config.v1+json", settings), "layers": [blob("layer.v1.tar+gzip", data) for data in packed]})
     index = text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
         {**blob("manifest.v1+json", manifest), "platform": {"architecture": architecture, "os": "linux"},
          "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}}]})
-    paths = {digest(data): f"blobs/sha256/{digest(data)[7:]}" for data in (config, manifest, *packed)}
-    docker = text([{"Config": paths[digest(config)], "RepoTags": [name], "Layers": [paths[digest(data)] for data in packed]}])
+    paths = {digest(data): f"blobs/sha256/{digest(data)[7:]}" for data in (settings, manifest, *packed)}
+    docker = text([{"Config": paths[digest(settings)], "RepoTags": [name], "Layers": [paths[digest(data)] for data in packed]}])
     files = {"oci-layout": text({"imageLayoutVersion": "1.0.0"}), "index.json": index, "manifest.json": docker,
-             **{paths[digest(data)]: data for data in (config, manifest, *packed)}}
+             **{paths[digest(data)]: data for data in (settings, manifest, *packed)}}
     return layer({path: (data, 0o644) for path, data in files.items()}, {}, set(), epoch)
 
 
@@ -268,8 +266,11 @@ def build(binary, name):
     copyrights = licences([p["name"] for p in (*linked, *compiled)])
     content = stripped(binary)
     document = sbom(version(), iso(epoch), architecture, content, linked, compiled)
-    layers = [library_layer(needed, copyrights), porter_layer(content, document, epoch)]
-    out = archive(name, architecture, version(), commit("%H"), epoch, layers)
+    labels = {"org.opencontainers.image." + key: value for key, value in {
+        "title": "Porter", "description": "A load balancer for bare-metal Kubernetes", "version": version(), "revision": commit("%H"),
+        "created": iso(epoch), "source": SOURCE, "licenses": "Apache-2.0"}.items()}
+    layers = {"Debian's libraries": library_layer(needed, copyrights), "Porter": porter_layer(content, document, epoch)}
+    out = archive(name, architecture, epoch, layers, {"Entrypoint": ["/usr/bin/porter"], "User": f"{USER}:{USER}"}, labels)
     if len(out) > LIMIT:
         raise Refused(f"{len(out) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}: is {binary} the release build?")
     return out, document
