@@ -1,12 +1,13 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build image demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
+.PHONY: build image chart release demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
   libcli11-dev libssl-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3 binutils
-LAB_PACKAGES := bird2 frr gobgpd openbgpd exabgp tshark iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl prometheus
+LAB_PACKAGES := bird2 frr gobgpd openbgpd exabgp tshark iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl prometheus \
+  containerd runc containernetworking-plugins conntrack
 
 # One build at a time in this folder; another waits, and says so.
 lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
@@ -19,6 +20,12 @@ build: packages  ## the release binary, at build/porter
 image: build  ## the container image, at build/porter-image.tar, with its list of contents beside it
 	@tools/image.py
 
+chart:  ## the Helm chart, at build/porter-VERSION.tgz
+	@tools/release.py chart
+
+release: build  ## all that a release is made of, in build/release-VERSION, with SHA256SUMS
+	@tools/release.py
+
 demo: build lab-packages  ## the main job in about a minute, in network namespaces: no cluster needed
 	@PORTER=$(CURDIR)/build/porter python3 -m lab demo $(DEMO_ARGS)
 
@@ -28,7 +35,7 @@ lab: build lab-packages  ## the same lab, kept running to play with: see docs/la
 test: packages lab-packages lint-quick  ## everything that has to hold before a commit lands (see CONTRIBUTING.md)
 	@set -e; for preset in dev gcc release; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
-	@echo "== image ($$(date +%T))" && python3 -m unittest -q tools/image_test.py
+	@echo "== image ($$(date +%T))" && python3 -m unittest -q tools/image_test.py tools/release_test.py
 	@$(MAKE) --no-print-directory interop crash kube
 	@echo "make test: all passed ($$(date +%T))"
 
@@ -44,7 +51,7 @@ interop:  ## against real BIRD, FRR, GoBGP, OpenBGPD and ExaBGP, in network name
 crash:  ## SIGKILL at random points: no address moves, none is given twice
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.crash
 
-KUBE_TESTS ?= lifecycle controllers manifests outage restarts watches laptop rbac uninstall chart monitoring scale soak
+KUBE_TESTS ?= installed controllers openelb lifecycle quickstart manifests outage restarts watches laptop rbac uninstall chart monitoring scale soak
 kube:  ## in a real cluster: etcd, kube-apiserver and kubectl are built once into the cache (needs Go; see tools/kube)
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.kube $(KUBE_TESTS); status=$$?; \
 	if [ $$status = 77 ]; then echo "NOT TESTED: Porter in a cluster (see the line above)"; else exit $$status; fi

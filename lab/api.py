@@ -19,6 +19,7 @@ VERSIONS = {"Namespace": "v1", "Node": "v1", "Service": "v1", "Secret": "v1", "C
             "Role": "rbac.authorization.k8s.io/v1", "RoleBinding": "rbac.authorization.k8s.io/v1",
             "ClusterRole": "rbac.authorization.k8s.io/v1", "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
             "CustomResourceDefinition": "apiextensions.k8s.io/v1", "IPAddress": "networking.k8s.io/v1",
+            "Deployment": "apps/v1", "DaemonSet": "apps/v1",
             "ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
             **{kind: "network.kubesphere.io/v1alpha2" for kind in ("Eip", "BgpConf", "BgpPeer", "BgpAdvertisement", "EipAddress",
                                                                    "BgpNodeState")}}

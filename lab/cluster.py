@@ -60,11 +60,11 @@ def state(pid):
         return file.read().rpartition(")")[2].split()[0]
 
 
-def binaries():
-    """The paths of the control plane's programs, and of kubectl."""
+def binaries(names):
+    """The paths of programs that tools/kube builds."""
     if os.environ.get(INSIDE) != "here":
-        return build.provide()
-    found = {name: build.find(name) for name in build.NEEDED}
+        return build.provide(names)
+    found = {name: build.find(name) for name in names}
     missing = [name for name, path in found.items() if not path]
     if missing:  # inside a space there is no network to fetch modules over
         raise Failure(f"not there: {', '.join(missing)}; run tools/kube/build.py first")
@@ -72,9 +72,11 @@ def binaries():
 
 
 class Cluster:
+    needed = build.NEEDED
+
     def __init__(self, folder, host=None, address="127.0.0.1"):
         self.folder, self.host, self.address = folder, host or Here(), address
-        self.programs = binaries()
+        self.programs = binaries(self.needed)
         self.loopback = host is None
         self.port, self.etcd_port, self.peer_port = free_ports(3) if self.loopback else (6443, 2379, 2380)
         self.url = f"https://{address}:{self.port}"

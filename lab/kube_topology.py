@@ -138,10 +138,13 @@ class KubeLab(Lab):
         self.plug_ourselves()
         for r in self.routers:
             r.settings.neighbors = [routers.Neighbor(self.address(node), 65000) for node in self.nodes]
-        self.cluster = Cluster(os.path.join(folder, "cluster"), self.control, CONTROL)
+        self.cluster = self.make_cluster(os.path.join(folder, "cluster"))
         self.api, self.kubectl = self.cluster.api, self.cluster.kubectl
         self.controllers, self.speakers, self.proxies = [], {}, []
         self.webhooks = False  # see install_webhooks()
+
+    def make_cluster(self, folder):
+        return Cluster(folder, self.control, CONTROL)
 
     def address(self, node):
         return f"172.30.0.{11 + self.nodes.index(node)}"

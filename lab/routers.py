@@ -35,6 +35,7 @@ class Settings:
     router_id: str = "172.30.0.1"
     neighbors: list = dataclasses.field(default_factory=list)
     ttl_security: bool = False
+    port: int = 179            # where it listens; of GoBGP
 
 
 def make(kind, host, folder, settings):
@@ -272,7 +273,7 @@ class Gobgp(Router):
 
     def config(self):
         s = self.settings
-        out = [f"[global.config]\n  as = {s.asn}\n  router-id = \"{s.router_id}\"\n  port = 179\n"]
+        out = [f"[global.config]\n  as = {s.asn}\n  router-id = \"{s.router_id}\"\n  port = {s.port}\n"]
         for n in s.neighbors:
             out.append(
                 f"[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{n.address}\"\n    peer-as = {n.asn}\n"

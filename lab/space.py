@@ -23,6 +23,7 @@ def enter():
     """Runs this program again inside a new space, and returns only there. Needs root."""
     if os.environ.get(INSIDE) == "here":
         die_with_parent()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # else pid 1 would not hear of it
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
         os.makedirs("/run/netns")
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -33,12 +34,18 @@ def enter():
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                sys.executable, *interpreter_arguments()]
     child = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGTERM, lambda *_: terminate_children(child.pid))  # unshare keeps it to itself
     while True:
         try:
             sys.exit(child.wait())
         except KeyboardInterrupt:
             continue  # the child got it too, and cleans up
+
+
+def terminate_children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        for child in file.read().split():
+            os.kill(int(child), signal.SIGTERM)
 
 
 def interpreter_arguments():
@@ -80,6 +87,7 @@ class Host:
     def __init__(self, name):
         self.name = name
         self.processes = []
+        self.entrance = ("ip", "netns", "exec", name)
         run("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
         self.sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0",
@@ -97,12 +105,12 @@ class Host:
         self.exec("sysctl", "-qw", *settings)
 
     def exec(self, *command, check=True, timeout=30, stdin=None):
-        return run("ip", "netns", "exec", self.name, *command, check=check, timeout=timeout, stdin=stdin)
+        return run(*self.entrance, *command, check=check, timeout=timeout, stdin=stdin)
 
     def spawn(self, *command, log=None, env=None, stdin=subprocess.DEVNULL, stdout=None):
         """Starts a process in the background; it ends with the space, or with stop()."""
         output = open(log, "ab") if log else subprocess.DEVNULL
-        process = subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, command)], stdin=stdin,
+        process = subprocess.Popen([*self.entrance, *map(str, command)], stdin=stdin,
                                    stdout=stdout or output, stderr=output, env=env, start_new_session=True,
                                    preexec_fn=die_with_parent)
         if log:

@@ -23,16 +23,20 @@ class Lab:
         self.client, self.switch = Host("client"), Host("switch")
         self.switch.ip("link", "add", "bridge", "type", "bridge", "forward_delay", "0")
         self.switch.ip("link", "set", "bridge", "up")
-        self.nodes = [Node(f"n{i + 1}") for i in range(nodes)]
+        self.nodes = [self.make_node(f"n{i + 1}") for i in range(nodes)]
         self.routers = []
         for i, kind in enumerate(filter(None, (router, second_router))):
             self.add_router(kind, i + 1)
         for i, node in enumerate(self.nodes):
             self.plug(node, f"172.30.0.{11 + i}/24", f"fd00:30::{11 + i}/64")
             self.default_routes(node)
-            node.stand_in_for_kube_proxy(*POOLS)
         self.route_client()
         self.porter = porter.Porter(self.nodes[0], os.path.join(folder, "porter"), "n1")
+
+    def make_node(self, name):
+        node = Node(name)
+        node.stand_in_for_kube_proxy(*POOLS)
+        return node
 
     @property
     def router(self):

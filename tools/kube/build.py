@@ -3,7 +3,7 @@
 """Kubernetes, etcd and Helm for the tests, built once from the Go modules pinned beside this file.
 
   tools/kube/build.py                    kube-apiserver, kube-controller-manager, kubectl, etcd: what the tests need
-  tools/kube/build.py NAME...            others too: helm3 helm4 (for those of the chart) kube-proxy kube-scheduler kubelet
+  tools/kube/build.py NAME...            others too: helm3 helm4 kube-proxy kube-scheduler kubelet
   tools/kube/build.py --pin k8s v1.36.3  write go.mod and go.sum for another version (commit both); or: etcd v3.6.16, helm4 v4.3.1
 
 Prints `NAME=PATH` for each. A binary is looked for in this order, and built only when none is usable:
@@ -27,8 +27,9 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 NEEDED = ("kube-apiserver", "etcd", "kube-controller-manager", "kubectl")
+NODES = ("kube-proxy", "kube-scheduler", "kubelet")
 HELM = ("helm3", "helm4")
-KUBERNETES = (*(name for name in NEEDED if name != "etcd"), "kube-proxy", "kube-scheduler", "kubelet")
+KUBERNETES = (*(name for name in NEEDED if name != "etcd"), *NODES)
 MODULES = {"k8s": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3", "helm3": "helm.sh/helm/v3", "helm4": "helm.sh/helm/v4"}
 # {name here: (its folder with go.mod, its package below the module, its name on PATH)}
 PROGRAMS = {**{name: ("k8s", f"/cmd/{name}", name) for name in KUBERNETES}, "etcd": ("etcd", "", "etcd"),
