@@ -68,6 +68,9 @@ class PeerLink {
     }
     if (told.next_hops.empty()) return told_nothing(told, one);
     const std::string sent = told.caught_up ? "sent" : "being sent";
+    if (told.by_each) {
+      return link(Verdict::Ok, sent + " by each of the next hops for itself (nextHopMode Self)");
+    }
     const std::size_t count = told.next_hops.size();
     if (!told.add_path && told.eligible > 1) {
       return link(

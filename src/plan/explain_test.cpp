@@ -250,6 +250,19 @@ fix: set annotation lb.kubesphere.io/v1alpha1: porter, or start Porter with --cl
 )");
 }
 
+TEST_F(ExplainTest, InAClusterEachNodeTellsItsOwnNextHop) {
+  scene.view.identity.role = Role::Controller;
+  scene.view.identity.default_mode = model::NextHopMode::Self;
+  scene.usual();
+  model::BgpPeer peer = test::peer("tor-a", "172.30.0.1");
+  peer.families.front().send_max = 0;  // no ADD-PATH, and none is needed
+  scene.put(peer);
+  EXPECT_NE(text().find("  ok    peer 172.30.0.1 sent by each of the next hops for itself "
+                        "(nextHopMode Self)\n"),
+            std::string::npos)
+      << text();
+}
+
 TEST_F(ExplainTest, BothFamiliesSayOnceWhatIsAlike) {
   scene.usual();
   scene.put(test::eip("lan6", "2001:db8::/120"));

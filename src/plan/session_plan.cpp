@@ -215,6 +215,11 @@ bool is_selected(const View& view, const model::BgpPeer& peer) {
 NextHopMode mode_of(const View& view, const model::BgpConf* conf, const model::BgpPeer& peer) {
   // Each node's session tells that node's next hop: together they tell all.
   if (view.identity.role == Role::Controller) return NextHopMode::Nodes;
+  return mode_asked_for(view, conf, peer);
+}
+
+NextHopMode mode_asked_for(const View& view, const model::BgpConf* conf,
+                           const model::BgpPeer& peer) {
   if (peer.next_hop_mode) return *peer.next_hop_mode;
   if (conf != nullptr && conf->next_hop_mode) return *conf->next_hop_mode;
   const bool is_classic = model::is_from_v1alpha1(peer.meta) ||

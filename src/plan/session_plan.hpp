@@ -46,6 +46,9 @@ struct SessionGround {
 [[nodiscard]] bool is_selected(const View& view, const model::BgpPeer& peer);
 // Self or Nodes: the peer's own word, else BgpConf's, else Nodes where v1alpha1 wrote it, else as
 // started.
+[[nodiscard]] model::NextHopMode mode_asked_for(const View& view, const model::BgpConf* conf,
+                                                const model::BgpPeer& peer);
+// The same; but a controller, which plans for all nodes at once, has Nodes.
 [[nodiscard]] model::NextHopMode mode_of(const View& view, const model::BgpConf* conf,
                                          const model::BgpPeer& peer);
 [[nodiscard]] Modes modes_of(const View& view);
