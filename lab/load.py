@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP requests, a connection each: python3 -m lab.load ADDRESS COUNT [PER_SECOND]
 
-COUNT 0: until SIGTERM. Prints JSON: {"ok": N, "failed": N, "by_node": {...}, "errors": {...}, "longest_ms": N}.
+COUNT 0: until SIGTERM. Prints JSON: {"ok": N, "failed": N, "by_node": {...}, "errors": {...}, "longest_ms": N,
+"failures": [[BEGAN, ENDED], ...]}, the last in Unix seconds.
 """
 import asyncio
 import collections
@@ -19,10 +20,11 @@ class Load:
         self.address = address
         self.ok = self.failed = 0
         self.by_node, self.errors = collections.Counter(), collections.Counter()
+        self.failures = []
         self.longest = 0.0
 
     async def request(self):
-        began = time.monotonic()
+        began, began_at = time.monotonic(), time.time()
         try:
             body = await asyncio.wait_for(self.fetch(), TIMEOUT)
             self.ok += 1
@@ -30,6 +32,7 @@ class Load:
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, IndexError) as error:
             self.failed += 1
             self.errors[f"{type(error).__name__}: {error}"] += 1
+            self.failures.append((began_at, time.time()))
         self.longest = max(self.longest, time.monotonic() - began)
 
     async def fetch(self):
@@ -64,7 +67,7 @@ class Load:
 
     def report(self):
         return {"ok": self.ok, "failed": self.failed, "by_node": dict(sorted(self.by_node.items())),
-                "errors": dict(self.errors), "longest_ms": round(self.longest * 1000)}
+                "errors": dict(self.errors), "longest_ms": round(self.longest * 1000), "failures": self.failures}
 
 
 def main():

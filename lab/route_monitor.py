@@ -12,6 +12,11 @@ PROBE = "192.0.2.254"  # a route to it comes and goes until the monitor has told
 PATIENCE = 10  # seconds
 
 
+def stamp_of(line):
+    stamp = re.match(r"\[(\S+)\.(\d+)\]", line)
+    return time.mktime(time.strptime(stamp[1], "%Y-%m-%dT%H:%M:%S")) + int(stamp[2]) / 1e6
+
+
 class RouteMonitor:
     def __init__(self, host):
         self.host, self.waiting = host, b""
@@ -39,12 +44,11 @@ class RouteMonitor:
         while time.monotonic() < deadline:
             for line in self.read(.5):
                 if f"] {prefix} " in line:
-                    stamp = re.match(r"\[(\S+)\.(\d+)\]", line)
-                    return time.mktime(time.strptime(stamp[1], "%Y-%m-%dT%H:%M:%S")) + int(stamp[2]) / 1e6
+                    return stamp_of(line)
         raise Failure(f"no change of the route to {prefix} within {seconds} s")
 
     def end(self):
-        """Every line since the last read, without its time stamp; the monitor is over."""
+        """(Unix seconds, line) of every change since the last read; the monitor is over."""
         self.process.terminate()
         text = (self.waiting + self.process.communicate(timeout=10)[0]).decode()
-        return [line.partition("] ")[2] for line in text.splitlines() if PROBE not in line]
+        return [(stamp_of(line), line.partition("] ")[2]) for line in text.splitlines() if PROBE not in line]

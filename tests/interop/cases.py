@@ -305,7 +305,7 @@ class Forwarding(Speaking, Limiting, Signing, Refreshing, Helping):
     def watch_route(self, prefix):
         """Follows the kernel's routes of the router; the returned function says which deletions of it were seen."""
         monitor = RouteMonitor(self.router.host)
-        return lambda: [line for line in monitor.end() if line.startswith(f"Deleted {prefix.removesuffix('/32')} ")]
+        return lambda: [line for _, line in monitor.end() if line.startswith(f"Deleted {prefix.removesuffix('/32')} ")]
 
     def requests(self, address, count=60):
         done = self.lab.client.exec(sys.executable, "-m", "lab.load", address, count, timeout=60)

@@ -157,7 +157,7 @@ class KubeCase(unittest.TestCase):
     def watch_routes(self):
         """Follows the router's kernel; the returned function gives the deletions and changes of next hops seen since."""
         monitor = RouteMonitor(self.router.host)
-        return lambda: [line for line in monitor.end() if re.search(r"proto (bird|bgp)\b", line)]
+        return lambda: [line for _, line in monitor.end() if re.search(r"proto (bird|bgp)\b", line)]
 
 
 def has_failed(case):

@@ -31,8 +31,7 @@ def web(name="web", replicas=3):
             "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
                      "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
                      "template": {"metadata": {"labels": labels},
-                                  "spec": {"containers": [container], "topologySpreadConstraints": [spread],
-                                           "tolerations": [{"operator": "Exists"}]}}}}
+                                  "spec": {"containers": [container], "topologySpreadConstraints": [spread]}}}}
 
 
 class RealCase(KubeCase):
