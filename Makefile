@@ -1,7 +1,7 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build image chart release demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
+.PHONY: build image image-arm64 chart release demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
@@ -19,6 +19,12 @@ build: packages  ## the release binary, at build/porter
 
 image: build  ## the container image, at build/porter-image.tar, with its list of contents beside it
 	@tools/image.py
+
+image-arm64: packages  ## the same for arm64, built here; its unit tests run under qemu
+	@dpkg-query -W -f '$${db:Status-Status}' qemu-user-static 2>/dev/null | grep -q '^installed' || { echo "== installing qemu-user-static"; \
+	  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends qemu-user-static >/dev/null; }
+	@$(call workflow,arm64)
+	@tools/image.py --binary build/arm64/porter --output build/porter-image-arm64.tar --sysroot $$(tools/sysroot.py arm64)
 
 chart:  ## the Helm chart, at build/porter-VERSION.tgz
 	@tools/release.py chart
@@ -63,6 +69,7 @@ soak: build lab-packages  ## half an hour of random changes and faults in a real
 bench: packages lab-packages  ## benchmarks; latency is asserted here and nowhere else
 	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release
 	@ln -sfn release/porter build/porter
+	@for part in rib plan parts; do build/release/tests/$${part}_bench || exit 1; done
 	@PORTER=$(CURDIR)/build/porter python3 -m tests.bench
 	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SCALE_SERVICES=5000 PORTER_SCALE_SINGLES=200 \
 	  python3 -W ignore -m tests.kube --inside scale

@@ -16,9 +16,13 @@ endif()
 
 # clang takes the newest libstdc++ it finds; ours is that of g++ 12, wherever it lies.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  find_program(PORTER_GXX g++-12 REQUIRED)
-  execute_process(COMMAND ${PORTER_GXX} -print-libgcc-file-name OUTPUT_VARIABLE libgcc COMMAND_ERROR_IS_FATAL ANY)
-  cmake_path(GET libgcc PARENT_PATH gcc_install_dir)
+  if(CMAKE_CROSSCOMPILING)
+    set(gcc_install_dir ${CMAKE_SYSROOT}/usr/lib/gcc/${CMAKE_CXX_COMPILER_TARGET}/12)
+  else()
+    find_program(PORTER_GXX g++-12 REQUIRED)
+    execute_process(COMMAND ${PORTER_GXX} -print-libgcc-file-name OUTPUT_VARIABLE libgcc COMMAND_ERROR_IS_FATAL ANY)
+    cmake_path(GET libgcc PARENT_PATH gcc_install_dir)
+  endif()
   add_compile_options(--gcc-install-dir=${gcc_install_dir})
   add_link_options(--gcc-install-dir=${gcc_install_dir} -fuse-ld=lld)
 endif()
@@ -47,7 +51,8 @@ if(PORTER_SANITIZE)
   add_link_options(-fsanitize=${PORTER_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-    $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>)
+    $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
+    $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},aarch64>:-mbranch-protection=standard>)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
 if(PORTER_FUZZ)
@@ -55,8 +60,9 @@ if(PORTER_FUZZ)
 endif()
 
 # What a preset builds and runs: all of it (dev, gcc, release), only the tests of libraries that are not
-# PURE (tsan: threads can only be there), or only the fuzzers.
+# PURE (tsan: threads can only be there), only those that are (arm64, under qemu), or only the fuzzers.
 add_custom_target(effect_tests)
+add_custom_target(pure_tests)
 add_custom_target(fuzzers)
 
 # porter_library(name [PURE] [DEPENDS libs...] [LIBS imported targets...])
@@ -80,7 +86,9 @@ function(porter_library name)
   endif()
   if(tests)
     porter_test(${name}_test SOURCES ${tests} DEPENDS ${name} LABEL $<IF:$<BOOL:${ARG_PURE}>,pure,effect>)
-    if(NOT ARG_PURE)
+    if(ARG_PURE)
+      add_dependencies(pure_tests ${name}_test)
+    else()
       add_dependencies(effect_tests ${name}_test)
     endif()
   endif()

@@ -4,6 +4,7 @@
 whenever it is built from the same commit, the same binary and the same Debian packages.
 
   tools/image.py [--binary build/release/porter] [--output build/porter-image.tar] [--name ghcr.io/kubesphere/porter:VERSION]
+                 [--sysroot FOLDER]     where the libraries of another machine are: see tools/sysroot.py
 
 Two layers: Debian's libraries that the binary needs, which seldom change, and Porter itself. Beside the archive lies
 its list of contents (SPDX 2.3, in the image too: /usr/share/porter/sbom.spdx.json). It is dated SOURCE_DATE_EPOCH, or
@@ -28,6 +29,9 @@ LIMIT = 40 * 1000 * 1000
 USER = 65532
 # e_machine of ELF: (as OCI says it, as Debian says it)
 MACHINES = {62: "amd64", 183: "arm64"}
+# Where Debian has their libraries.
+PLACES = {architecture: [f"{top}/{triplet}" for top in ("/lib", "/usr/lib")]
+          for architecture, triplet in (("amd64", "x86_64-linux-gnu"), ("arm64", "aarch64-linux-gnu"))}
 # Of these packages headers and templates are part of our binary; find_package() in CMakeLists.txt asks for them.
 COMPILED_IN = ("libboost1.81-dev", "libcli11-dev", "libexpected-dev", "libfmt-dev", "libspdlog-dev", "prometheus-cpp-dev",
                "libstdc++-12-dev")
@@ -70,17 +74,22 @@ def machine(binary):
     return MACHINES[number]
 
 
-def libraries(binary):
-    """{name the loader looks for: file here}, the loader itself too."""
-    found = {}
-    for line in run("ldd", binary).splitlines():
-        words = line.split()
-        if "=> not found" in line:
-            raise Refused(f"{binary} needs {words[0]}, which is not installed here")
-        if "=>" in words:
-            found[words[0]] = words[2]
-        elif words[0].startswith("/"):
-            found[words[0]] = words[0]
+def libraries(binary, sysroot=""):
+    """{name the loader looks for: file below the sysroot}, the loader itself too. Read of the files: they may be another machine's."""
+    found, waiting = {}, [binary]
+    while waiting:
+        said = run("readelf", "--dynamic", "--program-headers", "--wide", waiting.pop())
+        names = re.findall(r"\(NEEDED\).*\[(.*)\]", said) + re.findall(r"program interpreter: (\S+)\]", said)
+        for name in names:
+            base = os.path.basename(name)
+            if name in found or any(os.path.basename(n) == base for n in found):
+                continue
+            places = [name] if name.startswith("/") else [f"{folder}/{name}" for folder in PLACES[machine(binary)]]
+            path = next((p for p in places if os.path.exists(sysroot + p)), None)
+            if path is None:
+                raise Refused(f"{binary} needs {name}, which is not installed here")
+            found[name] = path
+            waiting.append(sysroot + path)
     return found
 
 
@@ -96,27 +105,31 @@ def stripped(binary):
 
 
 # What of Debian's is inside.
-def owner(path):
+def query(sysroot):
+    return ["dpkg-query", *(["--admindir", f"{sysroot}/var/lib/dpkg"] if sysroot else [])]
+
+
+def owner(path, sysroot=""):
     """The Debian package of a file. dpkg may know it below /lib and not below /usr/lib, or the other way round."""
-    real = os.path.realpath(path)
+    real = os.path.realpath(sysroot + path).removeprefix(os.path.realpath(sysroot) if sysroot else "")
     for name in dict.fromkeys((path, real, path.removeprefix("/usr"), real.removeprefix("/usr"))):
-        done = subprocess.run(["dpkg-query", "-S", name], capture_output=True, text=True)
+        done = subprocess.run([*query(sysroot), "-S", name], capture_output=True, text=True)
         if done.returncode == 0:
             return done.stdout.split(":")[0].split(",")[0]
     raise Refused(f"{path} is of no Debian package: what it is and under which licence cannot be told")
 
 
-def package(name):
+def package(name, sysroot=""):
     wanted = "${Package}\n${Version}\n${Architecture}\n${source:Package}\n${source:Version}\n${Maintainer}\n"
-    values = run("dpkg-query", "-W", "-f", wanted, name).splitlines()[:6]
+    values = run(*query(sysroot), "-W", "-f", wanted, name).splitlines()[:6]
     return dict(zip(("name", "version", "architecture", "source", "source_version", "maintainer"), values))
 
 
-def licences(names):
+def licences(names, sysroot=""):
     """{path inside: content} of the packages' copyright files, and of the licences these refer to."""
     out = {}
     for name in names:
-        text = read(f"/usr/share/doc/{name}/copyright")
+        text = read(f"{sysroot}/usr/share/doc/{name}/copyright")
         out[f"usr/share/doc/{name}/copyright"] = text
         for path in re.findall(rb"/usr/share/common-licenses/[A-Za-z0-9.+-]*[A-Za-z0-9]", text):
             path = path.decode()
@@ -183,14 +196,14 @@ def layer(files, links, folders, mtime):
     return out.getvalue()
 
 
-def library_layer(needed, copyrights):
+def library_layer(needed, copyrights, sysroot):
     files = {name: (text.encode(), 0o644) for name, text in FILES.items()}
     for name, path in needed.items():
         # Named as the loader looks for it, and where it looks without a cache; /lib64/ld-… is below usr/lib64.
         inside = f"usr{path}" if name.startswith("/") else f"{library_folder(path)}/{name}"
-        files[inside] = (read(path), 0o755)
+        files[inside] = (read(sysroot + path), 0o755)
     files.update({path: (data, 0o644) for path, data in copyrights.items()})
-    return layer(files, MERGED, {"usr/lib64"}, 0)  # 1970: the layer is the same for every commit
+    return layer(files, MERGED, set(MERGED.values()), 0)  # 1970: the layer is the same for every commit
 
 
 def library_folder(path):
@@ -257,19 +270,19 @@ def source_date():
     return int(given)
 
 
-def build(binary, name):
+def build(binary, name, sysroot=""):
     """(the archive, its list of contents)."""
     architecture, epoch = machine(binary), source_date()
-    needed = libraries(binary)
-    linked = [package(n) for n in sorted({owner(path) for path in needed.values()})]
-    compiled = [package(n) for n in sorted(COMPILED_IN)]
-    copyrights = licences([p["name"] for p in (*linked, *compiled)])
+    needed = libraries(binary, sysroot)
+    linked = [package(n, sysroot) for n in sorted({owner(path, sysroot) for path in needed.values()})]
+    compiled = [package(n, sysroot) for n in sorted(COMPILED_IN)]
+    copyrights = licences([p["name"] for p in (*linked, *compiled)], sysroot)
     content = stripped(binary)
     document = sbom(version(), iso(epoch), architecture, content, linked, compiled)
     labels = {"org.opencontainers.image." + key: value for key, value in {
         "title": "Porter", "description": "A load balancer for bare-metal Kubernetes", "version": version(), "revision": commit("%H"),
         "created": iso(epoch), "source": SOURCE, "licenses": "Apache-2.0"}.items()}
-    layers = {"Debian's libraries": library_layer(needed, copyrights), "Porter": porter_layer(content, document, epoch)}
+    layers = {"Debian's libraries": library_layer(needed, copyrights, sysroot), "Porter": porter_layer(content, document, epoch)}
     out = archive(name, architecture, epoch, layers, {"Entrypoint": ["/usr/bin/porter"], "User": f"{USER}:{USER}"}, labels)
     if len(out) > LIMIT:
         raise Refused(f"{len(out) / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}: is {binary} the release build?")
@@ -286,10 +299,11 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=os.path.join(ROOT, "build/release/porter"))
     parser.add_argument("--output", default=os.path.join(ROOT, "build/porter-image.tar"))
+    parser.add_argument("--sysroot", default="")
     parser.add_argument("--name", default=f"ghcr.io/kubesphere/porter:{version()}")
     given = parser.parse_args(arguments)
     try:
-        data, document = build(given.binary, given.name)
+        data, document = build(given.binary, given.name, given.sysroot)
     except Refused as reason:
         print(f"image.py: {reason}", file=sys.stderr)
         return 1

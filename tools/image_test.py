@@ -155,9 +155,9 @@ class Refusals(unittest.TestCase):
         self.refused("not an ELF binary", "--binary", __file__)
 
     def test_a_library_that_is_not_installed_is_named(self):
-        with mock.patch.object(image, "run", return_value="\tlibnone.so.1 => not found\n"), \
+        with mock.patch.object(image, "run", return_value=" 0x1 (NEEDED)  Shared library: [libnone.so.1]\n"), \
                 self.assertRaisesRegex(image.Refused, "libnone.so.1, which is not installed"):
-            image.libraries("porter")
+            image.libraries(BINARY)
 
     def test_a_file_of_no_package_is_named(self):
         with self.assertRaisesRegex(image.Refused, "of no Debian package"):
