@@ -66,17 +66,22 @@ def main(package, modules):
     wanted = [m for m in modules if not sys.argv[1:] or m in sys.argv[1:]]
     began, passed, failed = time.monotonic(), 0, 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for module, done in zip(wanted, pool.map(lambda m: run_module(package, m), wanted)):
+        for module, (done, seconds) in zip(wanted, pool.map(lambda m: timed(run_module, package, m), wanted)):
             lines = re.findall(r"^\w+ \(.*\) ?(?:\n.*?)?\.\.\. (ok|FAIL|ERROR|skipped.*)$", done.stderr, re.M)
             ok = lines.count("ok")
             passed += ok
             bad = max(len(lines) - ok, 0 if done.returncode == 0 else 1)
             failed += bad
-            print(f"{package}.{module}: {ok} passed, {bad} failed", flush=True)
+            print(f"{package}.{module}: {ok} passed, {bad} failed ({seconds:.0f} s)", flush=True)
             if bad:
                 print(done.stdout + done.stderr, flush=True)
     print(f"{package}: {time.monotonic() - began:.0f} s\n{passed} passed, {failed} failed", flush=True)
     return 0 if passed and not failed else 1
+
+
+def timed(work, *arguments):
+    began = time.monotonic()
+    return work(*arguments), time.monotonic() - began
 
 
 def run_module(package, module):
