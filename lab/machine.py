@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from .space import Failure, Host, die_with_parent, run, stop, wait_for
+from .space import Failure, Host, die_with_parent, run, wait_for
 
 CNI = "/usr/lib/cni"
 RUNTIME = "/run/containerd"
