@@ -143,13 +143,13 @@ class Migrating(Asking):
         self.shows_address()
         live, files = self.ask("migrate", "metallb"), self.from_files("metallb", *(f"{k.lower()}s.metallb.io" for k in METALLB))
         self.assertEqual((live.returncode, live.stdout), (0, files.stdout), live.stderr)
-        self.assertIn("198-51-100-3", live.stdout)
+        self.assertIn("name: 198.51.100.3", live.stdout)
         self.assertIn("The cut-over:", live.stderr)
         self.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=live.stdout)
 
     def test_openelb_is_read_in_the_cluster(self):
         self.api.put(porter.eip("lan", "198.51.100.0/28"), porter.peer("router", "172.30.0.1"))
-        live, files = self.ask("migrate", "openelb"), self.from_files("openelb", "eips", "bgpconfs", "bgppeers")
+        live, files = self.ask("migrate", "openelb"), self.from_files("openelb", *(f"{k}.{porter.API}" for k in ("eips", "bgpconfs", "bgppeers")))
         self.assertEqual((live.returncode, live.stdout), (0, files.stdout), live.stderr)
         self.assertIn("kind: Eip", live.stdout)
 

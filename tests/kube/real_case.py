@@ -97,14 +97,22 @@ class RealCase(KubeCase):
 
     # What people do.
     def expose(self, name="web", replicas=3):
-        """Three Pods and an address for them; returns it once the router sends over all nodes and it answers."""
+        """Pods and an address for them; returns it once the router sends over all nodes, every kube-proxy knows it, and it answers."""
         self.api.put(web(name, replicas))
         self.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
         self.kubectl("expose", "deployment", name, "--type=LoadBalancer", "--port=80", "--target-port=8080")
         address = self.wait("an address", lambda: self.lab.addresses(name))[0]
         self.wait_hops(address, self.hops())
+        self.wait_programmed(address)
         self.wait("an answer", lambda: self.fetch(address))
         return address
+
+    def wait_programmed(self, address):
+        """kube-proxy takes a second or two. Until then its node sends the packets back to the router, and they go round till their end."""
+        family = "ip6" if ":" in address else "ip"
+        for node in self.lab.nodes:
+            self.wait(f"kube-proxy on {node.name} knows {address}",
+                      lambda: f"{address} . tcp . 80" in node.exec("nft", "list", "table", family, "kube-proxy", check=False).stdout, 30)
 
     def rollout(self, what, namespace="default"):
         self.kubectl("rollout", "restart", what, "-n", namespace)
