@@ -63,6 +63,7 @@ endif()
 # PURE (tsan: threads can only be there), only those that are (arm64, under qemu), or only the fuzzers.
 add_custom_target(effect_tests)
 add_custom_target(pure_tests)
+add_custom_target(golden_tests)
 add_custom_target(fuzzers)
 
 # porter_library(name [PURE] [DEPENDS libs...] [LIBS imported targets...])
@@ -85,12 +86,11 @@ function(porter_library name)
     target_link_libraries(porter_${name} INTERFACE porter_options ${depends} ${ARG_LIBS})
   endif()
   if(tests)
-    porter_test(${name}_test SOURCES ${tests} DEPENDS ${name} LABEL $<IF:$<BOOL:${ARG_PURE}>,pure,effect>)
+    set(label effect)
     if(ARG_PURE)
-      add_dependencies(pure_tests ${name}_test)
-    else()
-      add_dependencies(effect_tests ${name}_test)
+      set(label pure)
     endif()
+    porter_test(${name}_test SOURCES ${tests} DEPENDS ${name} LABEL ${label})
   endif()
 endfunction()
 
@@ -124,6 +124,7 @@ function(porter_test name)
   # One process for all its tests: starting a sanitized program costs more than most tests do.
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 300)
+  add_dependencies(${ARG_LABEL}_tests ${name})
 endfunction()
 
 # porter_fuzz(name DEPENDS libs...): tests/fuzz/<name>.cpp and its corpus tests/fuzz/corpus/<name>/.
