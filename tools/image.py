@@ -79,7 +79,8 @@ def libraries(binary, sysroot=""):
     found, waiting = {}, [binary]
     while waiting:
         said = run("readelf", "--dynamic", "--program-headers", "--wide", waiting.pop())
-        names = re.findall(r"\(NEEDED\).*\[(.*)\]", said) + re.findall(r"program interpreter: (\S+)\]", said)
+        # The loader first, by its whole name: arm64's is needed as a library too.
+        names = re.findall(r"program interpreter: (\S+)\]", said) + re.findall(r"\(NEEDED\).*\[(.*)\]", said)
         for name in names:
             base = os.path.basename(name)
             if name in found or any(os.path.basename(n) == base for n in found):

@@ -159,6 +159,12 @@ class Refusals(unittest.TestCase):
                 self.assertRaisesRegex(image.Refused, "libnone.so.1, which is not installed"):
             image.libraries(BINARY)
 
+    def test_a_loader_that_is_also_needed_as_a_library_stays_where_the_kernel_looks_for_it(self):
+        said = (" 0x1 (NEEDED)  Shared library: [ld-linux-x86-64.so.2]\n"
+                "      [Requesting program interpreter: /lib64/ld-linux-x86-64.so.2]\n")
+        with mock.patch.object(image, "run", return_value=said):
+            self.assertEqual(list(image.libraries(BINARY)), ["/lib64/ld-linux-x86-64.so.2"])
+
     def test_a_file_of_no_package_is_named(self):
         with self.assertRaisesRegex(image.Refused, "of no Debian package"):
             image.owner(image.__file__)
