@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 from lab import porter
@@ -107,7 +106,7 @@ class Installed(RealCase):
         path = os.path.join(target, CHART)
         if done.returncode != 0 or not os.path.exists(path):
             shutil.copytree(CHART, path, dirs_exist_ok=True)
-            print(f"helm upgrade: from this commit's chart, for there is no other here: {done.stderr.strip()}", file=sys.stderr)
+            print(f"helm upgrade: from this commit's chart, for there is no other here: {done.stderr.strip()}", flush=True)
         return path
 
     def test_helm_upgrades_from_the_chart_of_the_commit_before(self):
@@ -138,7 +137,7 @@ class Installed(RealCase):
         self.lab.cable(node, "down")
         after = monitor.next_change(address, HOLD + 10) - began
         self.wait_hops(address, self.hops("n1", "n2"))
-        print(f"cable cut: the node left the router's route after {after:.1f} s (hold time {HOLD} s)", file=sys.stderr)
+        print(f"cable cut: the node left the router's route after {after:.1f} s (hold time {HOLD} s)", flush=True)
         self.assertLess(after, HOLD + 1)
         self.lab.cable(node, "up")
         self.wait_hops(address, self.hops(), 60)
@@ -154,7 +153,7 @@ class Installed(RealCase):
         times = [at for at, _ in monitor.end()]
         others = [(began, ended) for began, ended in report["failures"] if not any(began - .05 <= at <= ended for at in times)]
         print(f"node deleted: {report['ok']} requests answered, {report['failed'] - len(others)} cut off that were open at the change of next "
-              f"hops, {len(others)} others failed", file=sys.stderr)
+              f"hops, {len(others)} others failed", flush=True)
         self.assertEqual(others, [], report)
 
     def test_a_rebooted_node_does_not_claim_to_have_kept_its_routes(self):
