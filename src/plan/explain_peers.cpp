@@ -31,6 +31,14 @@ bool is_beside_the_point(Reason reason) {
          reason == Reason::NoBgpConf;
 }
 
+// A controller sees the nodes of a peer in Self mode together.
+bool is_told_by_each(const View& view, const std::string& name) {
+  if (view.identity.role != Role::Controller) return false;
+  const auto peer = view.bgp_peers.find(name);
+  return peer != view.bgp_peers.end() &&
+         mode_asked_for(view, effective_conf(view), peer->second) == model::NextHopMode::Self;
+}
+
 class PeerLink {
  public:
   PeerLink(const View& view, const PeerOutcome& outcome, const std::string& peer,
@@ -68,7 +76,7 @@ class PeerLink {
     }
     if (told.next_hops.empty()) return told_nothing(told, one);
     const std::string sent = told.caught_up ? "sent" : "being sent";
-    if (told.by_each) {
+    if (is_told_by_each(view_, peer_)) {
       return link(Verdict::Ok, sent + " by each of the next hops for itself (nextHopMode Self)");
     }
     const std::size_t count = told.next_hops.size();

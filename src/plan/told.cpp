@@ -35,12 +35,6 @@ void fill(Told& told, const bgp::Rib& rib, const Prefix& prefix, bgp::Encoding e
   told.eligible = bgp::exported(rib, encoding, prefix).size();
 }
 
-bool is_told_by_each(const View& view, const std::string& name) {
-  const auto peer = view.bgp_peers.find(name);
-  return view.identity.role == Role::Controller && peer != view.bgp_peers.end() &&
-         mode_asked_for(view, effective_conf(view), peer->second) == model::NextHopMode::Self;
-}
-
 }  // namespace
 
 std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, const Prefix& prefix,
@@ -52,7 +46,6 @@ std::vector<Told> told_to_peers(const View& view, const PeerOutcomes& peers, con
     if (!outcome.spec || outcome.spec->config.admin_down) continue;
     Told told;
     told.peer = name;
-    told.by_each = is_told_by_each(view, name);
     const auto session = view.sessions.find(name);
     const bgp::PeerConfig& config = outcome.spec->config;
     bgp::Negotiated negotiated = expected(config);

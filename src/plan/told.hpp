@@ -21,7 +21,6 @@ struct Told {
   bool caught_up = false;
   bool v6_for_v4 = false;          // IPv4 routes may have IPv6 next hops (RFC 8950)
   bool self = false;               // Self mode: only our own next hop
-  bool by_each = false;            // the same seen by a controller: each node tells its own
   std::optional<Prefix> shared;    // next hops outside are not told
   bool is_selected = true;         // some path is meant for it
   bool is_refused = false;         // kept back by its prefixBudget
