@@ -134,10 +134,11 @@ def main(arguments):
     if arguments:
         print(__doc__)
         return 2
+    wanted = templates()
     for path in stale():
-        if path not in (os.path.relpath(p, ROOT) for p in templates()):
+        if os.path.join(ROOT, path) not in wanted:
             os.unlink(os.path.join(ROOT, path))
-    for path, text in templates().items():
+    for path, text in wanted.items():
         write(path, text)
     from tools.kube import build
     try:

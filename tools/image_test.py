@@ -23,8 +23,8 @@ def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-class Image(unittest.TestCase):
-    """One archive for all tests, unpacked as a container runtime does it: layer over layer."""
+class OfTheBinary(unittest.TestCase):
+    """What is made of BINARY, dated 2023-11-14, and a folder to unpack it in."""
 
     @classmethod
     def setUpClass(cls):
@@ -33,15 +33,24 @@ class Image(unittest.TestCase):
         patch = mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
         patch.start()
         cls.addClassCleanup(patch.stop)
+        folder = tempfile.TemporaryDirectory(prefix="porter-made-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+
+
+class Image(OfTheBinary):
+    """One archive for all tests, unpacked as a container runtime does it: layer over layer."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         cls.data, cls.document = image.build(BINARY, NAME)
         with tarfile.open(fileobj=io.BytesIO(cls.data)) as tar:
             cls.files = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
         cls.index = json.loads(cls.files["index.json"])
         cls.manifest = json.loads(cls.blob(cls.index["manifests"][0]))
         cls.config = json.loads(cls.blob(cls.manifest["config"]))
-        folder = tempfile.TemporaryDirectory(prefix="porter-image-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.root = folder.name
+        cls.root = cls.folder
         cls.layers = [gzip.decompress(cls.blob(b)) for b in cls.manifest["layers"]]
         for layer in cls.layers:
             with tarfile.open(fileobj=io.BytesIO(layer)) as tar:

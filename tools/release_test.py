@@ -6,29 +6,21 @@ import os
 import subprocess
 import sys
 import tarfile
-import tempfile
 import unittest
-from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import image  # noqa: E402
 import release  # noqa: E402
+from image_test import BINARY, OfTheBinary  # noqa: E402
 
-BINARY = os.environ.get("PORTER") or os.path.join(image.ROOT, "build/release/porter")
 VERSION = image.version()
 
 
-class Release(unittest.TestCase):
+class Release(OfTheBinary):
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(BINARY):
-            raise unittest.SkipTest(f"{BINARY} is not there: run `make` first")
-        patch = mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
-        patch.start()
-        cls.addClassCleanup(patch.stop)
-        folder = tempfile.TemporaryDirectory(prefix="porter-release-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder, cls.files = folder.name, release.everything(BINARY)
+        super().setUpClass()
+        cls.files = release.everything(BINARY)
         with contextlib.redirect_stdout(io.StringIO()):
             release.write(cls.folder, cls.files)
         cls.binary = next(name for name in cls.files if name.endswith(".tar.gz"))
