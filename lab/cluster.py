@@ -24,8 +24,6 @@ from .space import INSIDE, Failure, die_with_parent, run, stop, wait_for
 SERVICES = "10.96.0.0/16,fd00:96::/112"
 SERVICE_NAMES = tuple(f"DNS:{name}" for name in ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"))
 ADDRESSES = ("IP:127.0.0.1", "IP:::1", "IP:10.96.0.1", "IP:fd00:96::1")
-# Nobody renews the heartbeats of Nodes that are only objects.
-CONTROLLERS = "*,-node-lifecycle-controller,-cloud-node-lifecycle-controller"
 
 
 class Here:
@@ -73,6 +71,10 @@ def binaries(names):
 
 class Cluster:
     needed = build.NEEDED
+    # Nobody renews the heartbeats of Nodes that are only objects; and without node-lifecycle-controller nobody takes the taint
+    # away that this plug-in gives new ones.
+    looking_after_nodes = ("--controllers=*,-node-lifecycle-controller,-cloud-node-lifecycle-controller",)
+    admission = "--disable-admission-plugins=TaintNodesByCondition"
 
     def __init__(self, folder, host=None, address="127.0.0.1"):
         self.folder, self.host, self.address = folder, host or Here(), address
@@ -155,12 +157,11 @@ class Cluster:
                 f"--endpoint-reconciler-type={'none' if self.loopback else 'lease'}",
                 # There is no kube-proxy where it runs: webhooks are dialled at their endpoints, not at a Service's address.
                 "--enable-aggregator-routing=true",
-                # Without node-lifecycle-controller nobody takes the taint away that this plug-in gives new Nodes.
-                "--disable-admission-plugins=TaintNodesByCondition"],
+                self.admission],
             "kube-controller-manager": [
                 f"--kubeconfig={self.path('kube-controller-manager.kubeconfig')}", "--leader-elect=false",
                 "--use-service-account-credentials=true", f"--service-account-private-key-file={self.sign_key}",
-                f"--root-ca-file={self.pki.certificate}", "--secure-port=0", f"--controllers={CONTROLLERS}",
+                f"--root-ca-file={self.pki.certificate}", "--secure-port=0", *self.looking_after_nodes,
                 "--kube-api-qps=500", "--kube-api-burst=1000"]}
 
     def spawn(self, name):

@@ -149,6 +149,9 @@ class KubeLab(Lab):
     def address(self, node):
         return f"172.30.0.{11 + self.nodes.index(node)}"
 
+    def address6(self, node):
+        return f"fd00:30::{11 + self.nodes.index(node)}"
+
     def plug_ourselves(self):
         """The namespace this program runs in gets a cable too."""
         run("ip", "link", "add", "lab", "type", "veth", "peer", "name", "to-test", "netns", self.switch.name)

@@ -7,7 +7,6 @@ Needs containerd, runc, the CNI plugins and conntrack.
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -196,6 +195,5 @@ class Power:
 
 if __name__ == "__main__":
     die_with_parent()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with open(sys.argv[1]) as file:
         Power(json.load(file)).on()

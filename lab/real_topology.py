@@ -25,6 +25,8 @@ POD = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pod.c")
 class RealCluster(Cluster):
     """A control plane that has nodes to look after. A silent one is NotReady after 12 s (the default is 50)."""
     needed = (*build.NEEDED, *build.NODES)
+    admission = "--enable-admission-plugins=NodeRestriction"
+    looking_after_nodes = ("--node-monitor-grace-period=12s", "--node-monitor-period=1s")
 
     def __init__(self, folder, host, address):
         super().__init__(folder, host, address)
@@ -35,12 +37,9 @@ class RealCluster(Cluster):
     def commands(self):
         commands = super().commands()
         keys = self.pki.path
-        api = [word for word in commands["kube-apiserver"] if not word.startswith("--disable-admission-plugins")]
-        commands["kube-apiserver"] = [
-            *api, "--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
-            f"--kubelet-client-certificate={keys('kubelet-client.crt')}", f"--kubelet-client-key={keys('kubelet-client.key')}"]
-        manager = [word for word in commands["kube-controller-manager"] if not word.startswith("--controllers")]
-        commands["kube-controller-manager"] = [*manager, "--node-monitor-grace-period=12s", "--node-monitor-period=1s"]
+        commands["kube-apiserver"] += [
+            "--kubelet-preferred-address-types=InternalIP", f"--kubelet-client-certificate={keys('kubelet-client.crt')}",
+            f"--kubelet-client-key={keys('kubelet-client.key')}"]
         commands["kube-scheduler"] = [f"--kubeconfig={self.path('kube-scheduler.kubeconfig')}", "--leader-elect=false", "--secure-port=0"]
         return commands
 
@@ -80,9 +79,6 @@ class RealLab(KubeLab):
         for node in self.nodes:
             self.wait_node(node.name)
         self.warm_neighbours()
-
-    def address6(self, node):
-        return f"fd00:30::{11 + self.nodes.index(node)}"
 
     def images(self):
         """Archives of Porter's image, named as the chart names it, and of the Pods'."""

@@ -75,7 +75,7 @@ class KubeCase(unittest.TestCase):
         return sorted(self.lab.address(n) for n in self.lab.nodes if not names or n.name in names)
 
     def hops6(self):
-        return sorted(f"fd00:30::{11 + i}" for i, _ in enumerate(self.lab.nodes))
+        return sorted(self.lab.address6(n) for n in self.lab.nodes)
 
     def wait(self, what, check, seconds=20, pause=0.05):
         return space.wait_for(what, check, seconds, pause)
