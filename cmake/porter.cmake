@@ -1,6 +1,7 @@
 option(PORTER_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(PORTER_WERROR "Warnings are errors" ON)
 set(PORTER_SANITIZE "" CACHE STRING "Value for -fsanitize=, e.g. address,undefined")
+set(PORTER_SANITIZE_NOT "" CACHE STRING "Value for -fno-sanitize=: what of it another preset checks, and costs much to compile")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -48,6 +49,9 @@ target_compile_definitions(porter_options INTERFACE PORTER_VERSION="${PROJECT_VE
 add_compile_definitions(_GLIBCXX_ASSERTIONS)  # in release too
 if(PORTER_SANITIZE)
   add_compile_options(-fsanitize=${PORTER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(PORTER_SANITIZE_NOT)
+    add_compile_options(-fno-sanitize=${PORTER_SANITIZE_NOT})
+  endif()
   add_link_options(-fsanitize=${PORTER_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
