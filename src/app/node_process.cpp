@@ -17,7 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kBudget = 128;  // keys planned in one turn of the loop: about a millisecond
+constexpr std::size_t kBudget = 256;  // keys planned in one turn of the loop: two milliseconds
 constexpr auto kWireCheck = 250us;    // how often it is asked whether a change is on the wire
 constexpr auto kWirePatience = 5s;    // a peer that does not read is not waited for
 constexpr auto kLagCheck = 1s;

@@ -57,15 +57,20 @@ void Engine::apply(Fact fact, TimePoint now) {
 }
 
 bool Engine::has_work() const {
-  return assigner_.has_work() || announcer_.has_work() || !finalizers_dirty_.empty() ||
+  return assigner_.has_work() || has_work_behind_assigner();
+}
+
+bool Engine::has_work_behind_assigner() const {
+  return announcer_.has_work() || !finalizers_dirty_.empty() ||
          (view_.synced && assigner_.has_news());
 }
 
 TimePoint Engine::deadline() const {
   if (!view_.synced) return kNever;
   if (sweep_on_ || (flushing_ && has_work())) return TimePoint::min();
-  TimePoint next = std::min({pacer_.deadline(), pace_.deadline(), sweep_at_, assigner_.deadline(),
-                             announcer_.deadline()});
+  TimePoint next =
+      std::min({pacer_.deadline(), sweep_at_, assigner_.deadline(), announcer_.deadline()});
+  if (settled_ || !has_work()) next = std::min(next, pace_.deadline());
   if (!planned_)
     next = std::min(next, has_work() ? pacer_.deadline() : synced_at_ + kRecordPatience);
   return next;
@@ -92,14 +97,19 @@ Changes Engine::step(TimePoint now, std::size_t budget) {
 }
 
 void Engine::plan(TimePoint now, std::size_t budget, Changes& out) {
-  const std::size_t before = out.size();
-  assigner_.step(now, unix_at(now), budget, out);
-  note_outstanding(out, before, now);
+  // What came while this flush went on is assigned in the next one: else a flush whose Records are
+  // answered at once would take it along and announce in driblets as long as facts keep coming.
+  const bool is_next_due = pacer_.deadline() != kNever;
+  if (!is_next_due || now >= assigner_.deadline()) {
+    const std::size_t before = out.size();
+    assigner_.step(now, unix_at(now), budget, out);
+    note_outstanding(out, before, now);
+  }
   hand_over();
   announcer_.step(now, unix_at(now), budget, out);
   hand_over();
   hold(budget, out);
-  if (!has_work()) flushing_ = false;
+  if (is_next_due ? !has_work_behind_assigner() : !has_work()) flushing_ = false;
 }
 
 // What stage 1 decided is what stage 2 works on; both mark status.

@@ -18,9 +18,9 @@ namespace porter::plan {
 // deadline(), performs the Changes in order, and yields to the loop before it calls step() again.
 //
 // Pace. A fact after a quiet spell is planned at once; while facts keep coming, flushes are 4, then
-// 8 ms apart (Pacer). A Recorded is not paced: it ends the flush its Record began. Status follows
-// behind, at most once in 200 ms. Nothing at all is planned before Synced, else a start would
-// release what it has not read yet.
+// 8 ms apart (Pacer). A Recorded is not paced: it ends the flush its Record began, and only what
+// that flush began with is in it. Status follows behind, at most once in 200 ms. Nothing at all is
+// planned before Synced, else a start would release what it has not read yet.
 class Engine {
  public:
   // `unix_now` is the wall clock at `now`, in seconds; wall_clock_is() tells when it was stepped.
@@ -67,6 +67,7 @@ class Engine {
                                      std::optional<model::Object>& object);
 
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool has_work_behind_assigner() const;
   void plan(TimePoint now, std::size_t budget, Changes& out);
   void hand_over();
   void note_outstanding(const Changes& out, std::size_t from, TimePoint now);

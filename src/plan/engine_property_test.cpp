@@ -267,6 +267,69 @@ TEST(Engine, AnnouncesEveryAddressOfAnEarlierRunHoweverSmallTheSteps) {
   EXPECT_EQ(routes.size(), 20U);
 }
 
+model::Service balanced(const std::string& name) {
+  model::Service service;
+  service.meta = meta_of("default", name);
+  service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
+  service.is_load_balancer = true;
+  service.families = {Family::V4};
+  return service;
+}
+
+std::vector<Record> records_of(const Changes& changes) {
+  std::vector<Record> records;
+  for (const Change& change : changes) {
+    if (const auto* record = std::get_if<Record>(&change)) records.push_back(*record);
+  }
+  return records;
+}
+
+// Else a thousand files that change at once go out one by one as they are read.
+TEST(Engine, WhatComesDuringAFlushIsAssignedInTheNext) {
+  TimePoint now{std::chrono::hours{1}};
+  Engine engine{Identity{}, now, 0};
+  model::Eip eip;
+  eip.meta = meta_of("", "lan");
+  eip.addresses = {*Range::parse("192.0.2.0/24")};
+  engine.apply(seen(Kind::Eip, eip), now);
+  engine.apply(Synced{}, now);
+  while (engine.deadline() <= now)
+    (void)engine.step(now, 10);
+  now += std::chrono::seconds{1};
+  engine.apply(seen(Kind::Service, balanced("first")), now);
+  const std::vector<Record> first = records_of(engine.step(now, 10));
+  ASSERT_EQ(first.size(), 1U);
+  engine.apply(seen(Kind::Service, balanced("second")), now);
+  engine.apply(Recorded{.address = first[0].address, .revision = first[0].revision}, now);
+  EXPECT_LE(engine.deadline(), now);  // the first goes out at once
+  EXPECT_TRUE(records_of(engine.step(now, 10)).empty());
+  EXPECT_GT(engine.deadline(), now);
+  EXPECT_LE(engine.deadline(), now + std::chrono::milliseconds{8});
+  EXPECT_EQ(records_of(engine.step(engine.deadline(), 10)).size(), 1U);
+}
+
+TEST(Engine, StatusThatWaitsForThePlanDoesNotKeepTheLoopBusy) {
+  TimePoint now{std::chrono::hours{1}};
+  Engine engine{Identity{}, now, 0};
+  model::Eip eip;
+  eip.meta = meta_of("", "lan");
+  eip.addresses = {*Range::parse("192.0.2.0/24")};
+  engine.apply(seen(Kind::Eip, eip), now);
+  for (const char* name : {"a", "b", "c"})
+    engine.apply(seen(Kind::Service, balanced(name)), now);
+  engine.apply(Synced{}, now);
+  const std::vector<Record> first = records_of(engine.step(now, 1));
+  ASSERT_EQ(first.size(), 1U);
+  now += std::chrono::milliseconds{1};
+  engine.apply(seen(Kind::Service, balanced("d")), now);
+  engine.apply(Recorded{.address = first[0].address, .revision = first[0].revision}, now);
+  for (int turns = 0; engine.deadline() <= now; ++turns) {
+    ASSERT_LT(turns, 10);
+    (void)engine.step(now, 1);
+  }
+  EXPECT_LE(engine.deadline(), now + std::chrono::milliseconds{8});
+}
+
 TEST(Engine, KeepsAPoolThatANewVersionWouldTakeAnAddressInUseFrom) {
   const TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};
@@ -274,18 +337,10 @@ TEST(Engine, KeepsAPoolThatANewVersionWouldTakeAnAddressInUseFrom) {
   eip.meta = meta_of("", "lan");
   eip.addresses = {*Range::parse("192.0.2.0/24")};
   engine.apply(seen(Kind::Eip, eip), now);
-  model::Service service;
-  service.meta = meta_of("default", "web");
-  service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
-  service.is_load_balancer = true;
-  service.families = {Family::V4};
-  engine.apply(seen(Kind::Service, service), now);
+  engine.apply(seen(Kind::Service, balanced("web")), now);
   engine.apply(Synced{}, now);
-  for (const Change& change : engine.step(now, 10)) {
-    if (const auto* record = std::get_if<Record>(&change)) {
-      engine.apply(Recorded{.address = record->address, .revision = record->revision}, now);
-    }
-  }
+  for (const Record& record : records_of(engine.step(now, 10)))
+    engine.apply(Recorded{.address = record.address, .revision = record.revision}, now);
   eip.addresses = {*Range::parse("198.51.100.0/24")};
   engine.apply(seen(Kind::Eip, eip), now);
   EXPECT_EQ(engine.view().eips.at("lan").addresses.front(), *Range::parse("192.0.2.0/24"));
