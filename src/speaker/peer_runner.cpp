@@ -30,6 +30,8 @@ struct PeerRunner::Connection {
   asio::steady_timer wake;  // the writer waits here until there is something to write
   unsigned tasks = 2;       // coroutines that hold a reference to this: read() and write()
   bool wants = false;       // the Peer has something to write
+  bool is_full = false;     // the kernel took nothing more
+  std::size_t turn = 0;     // octets sent since others had theirs
   bool closing = false;     // the Peer is done with it: flush, shut down, drain
   bool flushed = false;
   bool ended = false;  // the neighbour's FIN was read
@@ -255,17 +257,22 @@ void PeerRunner::read_turn(Connection& connection) {
   }
 }
 
+// Most sends are a KEEPALIVE or an UPDATE for which there is room: to ask first costs more than to
+// send.
 io::Task<> PeerRunner::write(Connection& connection) {
   const Hold hold{*this, connection};
   while (!connection.cut) {
     if (!connection.wants) {
       [[maybe_unused]] const auto woken = co_await connection.wake.async_wait(kAwait);
-      continue;
-    }
-    const auto [error] = co_await connection.socket.async_wait(io::Tcp::socket::wait_write, kAwait);
-    if (connection.cut || error == asio::error::operation_aborted) break;
-    if (error) {
-      lose(connection, io::words(error));
+    } else if (connection.is_full) {
+      const auto [error] =
+          co_await connection.socket.async_wait(io::Tcp::socket::wait_write, kAwait);
+      if (connection.cut || error == asio::error::operation_aborted) break;
+      connection.is_full = false;
+      if (error) lose(connection, io::words(error));
+    } else if (connection.turn >= kTurn) {
+      co_await asio::post(executor_, asio::use_awaitable);
+      connection.turn = 0;
     } else {
       write_turn(connection);
     }
@@ -276,6 +283,7 @@ void PeerRunner::write_turn(Connection& connection) {
   const std::span<const Bytes> spans = peer_.writable(connection.id, kTurn);
   if (spans.empty()) {
     connection.wants = false;
+    connection.turn = 0;
     if (!connection.closing || std::exchange(connection.flushed, true)) return;
     boost::system::error_code error;
     connection.socket.shutdown(io::Tcp::socket::shutdown_send, error);
@@ -283,6 +291,8 @@ void PeerRunner::write_turn(Connection& connection) {
     return;
   }
   const io::Sent sent = io::send_some(connection.socket.native_handle(), spans, kTurn);
+  connection.is_full = sent.octets == 0;
+  connection.turn += sent.octets;
   if (sent.error) {
     lose(connection, io::words(sent.error));
   } else if (sent.octets > 0) {
