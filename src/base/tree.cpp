@@ -303,32 +303,46 @@ Tree::Tree(Tree&&) noexcept = default;
 Tree& Tree::operator=(const Tree&) = default;
 Tree& Tree::operator=(Tree&&) noexcept = default;
 
-Tree::Tree(bool value) : kind_{Kind::Bool}, text_{value ? "true" : "false"} {}
-Tree::Tree(std::string value) : kind_{Kind::String}, text_{std::move(value)} {}
-Tree::Tree(std::string_view value) : kind_{Kind::String}, text_{value} {}
-Tree::Tree(const char* value) : kind_{Kind::String}, text_{value} {}
-Tree::Tree(std::int64_t value) : kind_{Kind::Number}, text_{std::to_string(value)} {}
-Tree::Tree(std::uint64_t value) : kind_{Kind::Number}, text_{std::to_string(value)} {}
-Tree::Tree(int value) : kind_{Kind::Number}, text_{std::to_string(value)} {}
-Tree::Tree(unsigned value) : kind_{Kind::Number}, text_{std::to_string(value)} {}
+Tree::Tree(Kind kind, std::variant<std::string, List, Map> value)
+    : kind_{kind}, value_{std::move(value)} {}
+
+Tree::Tree(bool value) : Tree{Kind::Bool, std::string{value ? "true" : "false"}} {}
+Tree::Tree(std::string value) : Tree{Kind::String, std::move(value)} {}
+Tree::Tree(std::string_view value) : Tree{Kind::String, std::string{value}} {}
+Tree::Tree(const char* value) : Tree{Kind::String, std::string{value}} {}
+Tree::Tree(std::int64_t value) : Tree{Kind::Number, std::to_string(value)} {}
+Tree::Tree(std::uint64_t value) : Tree{Kind::Number, std::to_string(value)} {}
+Tree::Tree(int value) : Tree{Kind::Number, std::to_string(value)} {}
+Tree::Tree(unsigned value) : Tree{Kind::Number, std::to_string(value)} {}
 
 Tree Tree::number(std::string text) {
-  Tree tree;
-  tree.kind_ = Kind::Number;
-  tree.text_ = std::move(text);
-  return tree;
+  return {Kind::Number, std::move(text)};
 }
 
 Tree Tree::list() {
-  Tree tree;
-  tree.kind_ = Kind::List;
-  return tree;
+  return {Kind::List, List{}};
 }
 
 Tree Tree::map() {
-  Tree tree;
-  tree.kind_ = Kind::Map;
-  return tree;
+  return {Kind::Map, Map{}};
+}
+
+const std::string& Tree::text() const {
+  static const std::string kNone;
+  const auto* const text = std::get_if<std::string>(&value_);
+  return text != nullptr ? *text : kNone;
+}
+
+const Tree::List& Tree::items() const {
+  static const List kNone;
+  const auto* const list = std::get_if<List>(&value_);
+  return list != nullptr ? *list : kNone;
+}
+
+const Tree::Map& Tree::entries() const {
+  static const Map kNone;
+  const auto* const map = std::get_if<Map>(&value_);
+  return map != nullptr ? *map : kNone;
 }
 
 const Tree& Tree::operator[](std::string_view key) const {
@@ -337,9 +351,10 @@ const Tree& Tree::operator[](std::string_view key) const {
 }
 
 const Tree* Tree::find(std::string_view key) const {
-  const auto found =
-      std::find_if(map_.begin(), map_.end(), [&](const Entry& entry) { return entry.key == key; });
-  return found != map_.end() ? &found->value : nullptr;
+  for (const Entry& entry : entries()) {
+    if (entry.key == key) return &entry.value;
+  }
+  return nullptr;
 }
 
 const Tree& Tree::at_path(std::string_view dotted) const {
@@ -352,38 +367,49 @@ const Tree& Tree::at_path(std::string_view dotted) const {
   }
 }
 
-Tree& Tree::set(std::string key, Tree value) {
+Tree::Map& Tree::map_of() {
   PORTER_ASSERT(is_map() || is_null());
+  if (is_null()) value_ = Map{};
   kind_ = Kind::Map;
+  return std::get<Map>(value_);
+}
+
+Tree& Tree::set(std::string key, Tree value) {
+  Map& map = map_of();
   const auto found =
-      std::find_if(map_.begin(), map_.end(), [&](const Entry& entry) { return entry.key == key; });
-  if (found != map_.end()) {
+      std::find_if(map.begin(), map.end(), [&](const Entry& entry) { return entry.key == key; });
+  if (found != map.end()) {
     found->value = std::move(value);
   } else {
-    map_.push_back(Entry{.key = std::move(key), .value = std::move(value)});
+    map.push_back(Entry{.key = std::move(key), .value = std::move(value)});
   }
   return *this;
 }
 
 Tree& Tree::push(Tree value) {
   PORTER_ASSERT(is_list() || is_null());
+  if (is_null()) value_ = List{};
   kind_ = Kind::List;
-  list_.push_back(std::move(value));
+  std::get<List>(value_).push_back(std::move(value));
   return *this;
 }
 
 void Tree::add_entry(std::string key, Tree value, unsigned key_line) {
-  PORTER_ASSERT(is_map() || is_null());
-  kind_ = Kind::Map;
-  map_.push_back(Entry{.key = std::move(key), .value = std::move(value), .key_line = key_line});
+  map_of().push_back(Entry{.key = std::move(key), .value = std::move(value), .key_line = key_line});
+}
+
+void Tree::reserve(std::size_t size) {
+  if (auto* const list = std::get_if<List>(&value_)) list->reserve(size);
+  if (auto* const map = std::get_if<Map>(&value_)) map->reserve(size);
 }
 
 bool operator==(const Tree& left, const Tree& right) {
-  return left.kind_ == right.kind_ && left.text_ == right.text_ && left.list_ == right.list_ &&
-         std::equal(left.map_.begin(), left.map_.end(), right.map_.begin(), right.map_.end(),
-                    [](const Tree::Entry& a, const Tree::Entry& b) {
-                      return a.key == b.key && a.value == b.value;
-                    });
+  return left.kind_ == right.kind_ && left.value_ == right.value_;
+}
+
+// Where a key stood is no part of what was said.
+bool operator==(const Tree::Entry& left, const Tree::Entry& right) {
+  return left.key == right.key && left.value == right.value;
 }
 
 std::string to_yaml(const Tree& tree) {

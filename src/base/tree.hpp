@@ -53,11 +53,11 @@ class Tree {
   void set_line(unsigned line) { line_ = line; }
 
   // Bool: "true"/"false"; Number and String: the text. Empty for the others.
-  [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] bool as_bool() const { return kind_ == Kind::Bool && text_ == "true"; }
+  [[nodiscard]] const std::string& text() const;
+  [[nodiscard]] bool as_bool() const { return kind_ == Kind::Bool && text() == "true"; }
 
-  [[nodiscard]] const List& items() const { return list_; }  // of a list; else empty
-  [[nodiscard]] const Map& entries() const { return map_; }  // of a map; else empty
+  [[nodiscard]] const List& items() const;   // of a list; else empty
+  [[nodiscard]] const Map& entries() const;  // of a map; else empty
   // The value at a key of a map; null-kind static when absent or when this is no map.
   [[nodiscard]] const Tree& operator[](std::string_view key) const;
   [[nodiscard]] const Tree* find(std::string_view key) const;  // nullptr when absent
@@ -68,22 +68,25 @@ class Tree {
   Tree& set(std::string key, Tree value);
   Tree& push(Tree value);
   void add_entry(std::string key, Tree value, unsigned key_line);  // parsers: no duplicate check
+  void reserve(std::size_t size);                                  // of a list or a map
 
   // Same kinds, texts, items, and entries in the same order; lines do not count.
   friend bool operator==(const Tree& left, const Tree& right);
 
  private:
+  Tree(Kind kind, std::variant<std::string, List, Map> value);
+  [[nodiscard]] Map& map_of();  // makes a map of null
+
   Kind kind_ = Kind::Null;
   unsigned line_ = 0;
-  std::string text_;
-  List list_;
-  Map map_;
+  std::variant<std::string, List, Map> value_;
 };
 
 struct Tree::Entry {
   std::string key;
   Tree value;
   unsigned key_line = 0;
+  friend bool operator==(const Entry& left, const Entry& right);
 };
 
 // Block-style YAML that any YAML 1.1 or 1.2 reader takes the same way; ends with a newline.

@@ -20,7 +20,8 @@ bool is_one_of(std::string_view text, const Words& words) {
 
 // YAML 1.1's words, in the three spellings it allows: lower, Capitalized, UPPER.
 std::optional<Tree> resolve_word(std::string_view text) {
-  if (text.size() > 5) return std::nullopt;
+  if (text.size() > 5 || std::string_view{"~nNyYtTfFoO"}.find(text[0]) == std::string_view::npos)
+    return std::nullopt;
   if (text == "~" || is_one_of(text, {"null", "Null", "NULL"})) return Tree{};
   if (text == "y" || text == "Y" || is_one_of(text, {"yes", "Yes", "YES"}) ||
       is_one_of(text, {"true", "True", "TRUE"}) || is_one_of(text, {"on", "On", "ON"}))

@@ -15,6 +15,7 @@ namespace porter::manifests {
 namespace {
 
 constexpr std::size_t kMostNodes = 250'000;  // of a document; 88 octets each while it is decoded
+constexpr std::size_t kUsualKeys = 4;        // of a map: room is made for them at once
 constexpr std::size_t kFewKeys = 16;         // up to here a walk beats a hash table
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
 
@@ -99,6 +100,12 @@ std::optional<Tree> resolve_tagged(std::string_view tag, std::string_view text) 
   return value;
 }
 
+Tree usual_map() {
+  Tree map = Tree::map();
+  map.reserve(kUsualKeys);
+  return map;
+}
+
 bool is_collection_tag(std::string_view tag, std::string_view own) {
   return tag.empty() || tag == "!" || (tag.starts_with(kTagPrefix) && tag.ends_with(own));
 }
@@ -125,7 +132,7 @@ bool DocumentParser::State::handle(const yaml_event_t& event) {
         refuse(event.start_mark, fmt::format("the tag {} is not supported",
                                              shown(view(event.data.mapping_start.tag))));
       }
-      begin(Tree::map(), event.data.mapping_start.anchor, event.start_mark);
+      begin(usual_map(), event.data.mapping_start.anchor, event.start_mark);
       break;
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT: end(event.end_mark); break;
