@@ -37,6 +37,7 @@ std::vector<Path> arbitrary_paths(Family family) {
     path.next_hop = node_address(node == 8 ? Family::V6 : family, node);
     path.own = node == 1;
     path.own_address = path.own && *rc::gen::arbitrary<bool>();
+    if (*rc::gen::inRange(0, 5) == 0) path.audience = 7;
     if (*rc::gen::arbitrary<bool>())
       path.attributes.med = static_cast<std::uint32_t>(*rc::gen::inRange(0, 2));
     if (*rc::gen::inRange(0, 4) == 0) path.attributes.communities = {0xfde80001U};
@@ -89,6 +90,12 @@ struct Session {
     out.closed();
     opened = false;
   }
+  // Other rules for the same session.
+  void move() {
+    encoding.audience = *rc::gen::element<std::uint64_t>(0, 7);
+    encoding.graceful_shutdown = *rc::gen::arbitrary<bool>();
+    if (opened) out.moved(encoding);
+  }
   // Takes up to `octets` of one pull.
   void read(std::size_t budget, std::size_t octets) {
     const bool pending = out.pending();
@@ -134,7 +141,8 @@ void change(Rib& rib, int prefixes) {
 }
 
 void disturb(Session& session) {
-  switch (*rc::gen::inRange(0, 8)) {
+  switch (*rc::gen::inRange(0, 9)) {
+    case 8: session.move(); break;
     case 0: session.open(); break;
     case 1: session.close(); break;
     case 2:

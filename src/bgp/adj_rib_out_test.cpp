@@ -431,6 +431,21 @@ TEST_F(AdjRibOutTest, AnAudienceIsToldItsOwnPathsInPlaceOfEverybodys) {
   EXPECT_EQ(peer.receiver.table().size(), 40U);
 }
 
+// As one edit has it that takes a node out of service: the routes go, and what is left is marked.
+TEST_F(AdjRibOutTest, ADrainTellsEverythingAgainAndStillWithdrawsWhatIsGone) {
+  fill(3);
+  Neighbour peer{groups};
+  peer.read();
+  rib.withdraw(host(0));
+  Encoding drained = encoding();
+  drained.graceful_shutdown = true;
+  peer.out.moved(drained);
+  peer.read();
+  expect_told(peer, drained);
+  EXPECT_EQ(peer.receiver.table().size(), 2U);
+  EXPECT_EQ(peer.receiver.repeats(), 0U) << "all of it with other attributes";
+}
+
 TEST_F(AdjRibOutTest, WhoIsMovedWithMuchStillToReadEndsUpWithWhatIsTrue) {
   fill(2'000);
   Neighbour peer{groups};

@@ -99,9 +99,6 @@ void Peer::Machine::on(const ConfigChanged& change, Actions& out) {
   } else if (Connection* session = established();
              session != nullptr && has_other_rules(before.encoding, config_.encoding)) {
     routes_.moved(encoding_of(config_, *session->negotiated(), session->ends()));
-  } else if (session != nullptr &&
-             before.encoding.graceful_shutdown != config_.encoding.graceful_shutdown) {
-    say_again(*session);
   }
   if (!may_run() || effect == EditEffect::ResetsSession ||
       config_.dial == PeerConfig::Dial::Passive) {

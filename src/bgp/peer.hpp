@@ -159,7 +159,7 @@ struct PeerStatus {
 // resets it. Timers and graceful restart: wait for the next one. Limits, helper, passive, drain: at
 // once.
 enum class EditEffect : std::uint8_t { None, Live, NextSession, ResetsSession };
-// Another audience or budget: the session goes on, and is told the difference.
+// Another audience or budget, or a drain: the session goes on, and is told the difference.
 [[nodiscard]] bool has_other_rules(const Encoding& from, const Encoding& to);
 [[nodiscard]] EditEffect effect_of(const PeerConfig& from, const PeerConfig& to);
 

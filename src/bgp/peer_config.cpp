@@ -82,7 +82,8 @@ bool marks_only_to_customer(const OpenConfig& open) {
 }  // namespace
 
 bool has_other_rules(const Encoding& from, const Encoding& to) {
-  return from.audience != to.audience || from.budget != to.budget;
+  return from.audience != to.audience || from.budget != to.budget ||
+         from.graceful_shutdown != to.graceful_shutdown;
 }
 
 EditEffect effect_of(const PeerConfig& from, const PeerConfig& to) {
@@ -94,7 +95,6 @@ EditEffect effect_of(const PeerConfig& from, const PeerConfig& to) {
   const bool live = from.dial != to.dial || from.connect_retry != to.connect_retry ||
                     from.received != to.received || from.helper != to.helper ||
                     from.shutdown_text != to.shutdown_text ||
-                    from.encoding.graceful_shutdown != to.encoding.graceful_shutdown ||
                     has_other_rules(from.encoding, to.encoding);
   return live ? EditEffect::Live : EditEffect::None;
 }

@@ -109,7 +109,6 @@ class Peer::Machine {
   void send_marks(Connection& connection);
   [[nodiscard]] bool owes_marks(const Connection& connection) const;
   [[nodiscard]] bool pending(const Connection& connection) const;
-  void say_again(Connection& connection);
   void note_malformed(std::string_view what, Bytes body);
   [[nodiscard]] static Routes after(const Connection& connection, const Notification& notification);
   [[nodiscard]] static Notification goodbye(const Connection& connection, Cease subcode,

@@ -199,14 +199,6 @@ bool Peer::Machine::pending(const Connection& connection) const {
          (routes_.pending() || connection.outbox().in_update());
 }
 
-// Attributes of everything changed: the whole table again, in place of what the peer has. No route
-// is withdrawn and no session reset by it.
-void Peer::Machine::say_again(Connection& connection) {
-  connection.outbox().detach(routes_);
-  routes_.closed();
-  routes_.opened(encoding_of(config_, *connection.negotiated(), connection.ends()));
-}
-
 std::span<const Bytes> Peer::Machine::writable(ConnId id, std::size_t budget) {
   if (Connection* connection = find(id)) {
     send_marks(*connection);
