@@ -1,3 +1,4 @@
 porter_test(bgp_sim_test SOURCES ${PROJECT_SOURCE_DIR}/tests/sim/bgp_sim_test.cpp DEPENDS bgp LABEL pure)
+porter_test(rib_sim_test SOURCES ${PROJECT_SOURCE_DIR}/tests/sim/rib_sim_test.cpp DEPENDS bgp LABEL pure)
 
 porter_fuzz(bgp_peer_fuzz DEPENDS bgp)

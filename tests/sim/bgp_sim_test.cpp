@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "bgp/peer_lab.hpp"
+#include "seeds.hpp"
 
 // Two real Peers over a network that splits, delays, stalls and cuts, in virtual time. Hours of
 // protocol run in milliseconds, and a seed reproduces the run exactly.
@@ -293,7 +294,7 @@ void expect_healthy(const Network& net, std::uint32_t routes) {
 class BgpSimulation : public testing::TestWithParam<Recovery> {};
 
 TEST_P(BgpSimulation, ComesUpOnOneConnectionWithAllRoutes) {
-  for (unsigned seed = 0; seed < 200; ++seed) {
+  for (unsigned seed = 0; seed < seeds(); ++seed) {
     SCOPED_TRACE(seed);
     Network net{seed, GetParam()};
     net.run_for(30s);
@@ -303,7 +304,7 @@ TEST_P(BgpSimulation, ComesUpOnOneConnectionWithAllRoutes) {
 }
 
 TEST_P(BgpSimulation, RecoversFromWhateverTheNetworkDoes) {
-  for (unsigned seed = 0; seed < 200; ++seed) {
+  for (unsigned seed = 0; seed < seeds(); ++seed) {
     SCOPED_TRACE(seed);
     Network net{seed, GetParam()};
     std::uint32_t routes = Network::kRoutes;
@@ -329,7 +330,7 @@ TEST_P(BgpSimulation, RecoversFromWhateverTheNetworkDoes) {
 }
 
 TEST_P(BgpSimulation, NoticesAPeerThatFellSilentWithinTheHoldTime) {
-  for (unsigned seed = 0; seed < 200; ++seed) {
+  for (unsigned seed = 0; seed < seeds(); ++seed) {
     SCOPED_TRACE(seed);
     Network net{seed, GetParam()};
     net.run_for(30s);
@@ -346,7 +347,7 @@ TEST_P(BgpSimulation, NoticesAPeerThatFellSilentWithinTheHoldTime) {
 }
 
 TEST_P(BgpSimulation, NeverSpinsWhileThePeerIsAway) {
-  for (unsigned seed = 0; seed < 200; ++seed) {
+  for (unsigned seed = 0; seed < seeds(); ++seed) {
     SCOPED_TRACE(seed);
     Network net{seed, GetParam()};
     net.run_for(30s);
