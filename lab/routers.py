@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import signal
 
 from .space import Failure, run, stop, wait_for
 
@@ -14,6 +15,7 @@ class Neighbor:
     address: str
     asn: int
     port: int = 17900
+    interface: str = ""        # of a link-local address
     password: str = ""
     passive: bool = False      # the router waits to be dialled
     ipv4: bool = True
@@ -36,6 +38,8 @@ class Settings:
     neighbors: list = dataclasses.field(default_factory=list)
     ttl_security: bool = False
     port: int = 179            # where it listens; of GoBGP
+    announced: list = dataclasses.field(default_factory=list)  # IPv4 prefixes of its own; of BIRD, GoBGP and ExaBGP
+    restarting: bool = False   # started, it says that it was restarted (RFC 4724)
 
 
 def make(kind, host, folder, settings):
@@ -89,27 +93,30 @@ class Bird(Router):
         for family in ("ipv4", "ipv6"):
             out.append(f"protocol kernel k{family} {{ merge paths yes limit 64; persist; scan time 60; "
                        f"{family} {{ import none; export where source = RTS_BGP; }}; }}")
+        if s.announced:
+            out.append(f"protocol static {{ ipv4; {' '.join(f'route {prefix} blackhole;' for prefix in s.announced)} }}")
         for i, n in enumerate(s.neighbors):
             channels = "".join(
-                f"  {family} {{ import all; export none; add paths {'rx' if n.add_path else 'off'};"
+                f"  {family} {{ import all; export {'where source = RTS_STATIC' if s.announced else 'none'}; add paths {'rx' if n.add_path else 'off'};"
                 f"{' extended next hop on;' if n.next_hop6 and family == 'ipv4' else ''}"
                 f"{f' import limit {n.max_prefixes} action restart;' if n.max_prefixes else ''} }};\n"
                 for family, wanted in (("ipv4", n.ipv4), ("ipv6", n.ipv6)) if wanted)
             out.append(
                 f"protocol bgp p{i} {{\n  local {s.address} as {s.asn};\n  neighbor {n.address} port {n.port} as {n.asn};\n"
+                f"{f'  interface {json.dumps(n.interface)};' if n.interface else ''}\n"
                 f"{'  passive yes;' if n.passive else ''}\n"
                 f"{f'  multihop {n.multihop};' if n.multihop else ''}\n"
                 f"{'  ttl security on;' if s.ttl_security else ''}\n"
                 f"{f'  password {json.dumps(n.password)};' if n.password else ''}\n"
                 f"  hold time {n.hold}; connect delay time 1; connect retry time 1; error wait time 1, 2; error forget time 3;\n"
                 f"{f'  local role {n.role};' if n.role else ''}\n"
-                f"  graceful restart {'aware' if n.restart else 'off'};\n"
+                f"  graceful restart {'off' if not n.restart else 'on' if s.announced else 'aware'};\n"
                 f"{'  long lived graceful restart aware;' if n.long_lived else ''}\n{channels}}}")
         return "\n".join(out) + "\n"
 
     def start(self):
         config = self.write("bird.conf", self.config())
-        self.processes.append(self.host.spawn("bird", "-f", "-c", config, "-s", self.path("bird.ctl"),
+        self.processes.append(self.host.spawn("bird", "-f", *(["-R"] if self.settings.restarting else []), "-c", config, "-s", self.path("bird.ctl"),
                                               "-P", self.path("bird.pid"), log=self.path("start.log")))
         wait_for("BIRD answers", lambda: self.birdc("show status").returncode == 0)
 
@@ -181,6 +188,7 @@ class Frr(Router):
             out += [f" neighbor {n.address} remote-as {n.asn}", f" neighbor {n.address} port {n.port}",
                     f" neighbor {n.address} timers 3 {n.hold}", f" neighbor {n.address} timers connect 1",
                     f" neighbor {n.address} advertisement-interval 0"]
+            out += [f" neighbor {n.address} interface {n.interface}"] if n.interface else []
             out += [f" neighbor {n.address} password {n.password}"] if n.password else []
             out += [f" neighbor {n.address} passive"] if n.passive else []
             out += [f" neighbor {n.address} ebgp-multihop {n.multihop}"] if n.multihop else []
@@ -284,7 +292,8 @@ class Gobgp(Router):
                 f"    passive-mode = {str(n.passive).lower()}\n"
                 f"  [neighbors.ebgp-multihop.config]\n    enabled = {str(n.multihop > 0).lower()}\n    multihop-ttl = {n.multihop}\n"
                 f"  [neighbors.ttl-security.config]\n    enabled = {str(s.ttl_security).lower()}\n    ttl-min = 255\n"
-                f"  [neighbors.graceful-restart.config]\n    enabled = {str(n.restart).lower()}\n    restart-time = 60\n    helper-only = true\n")
+                f"  [neighbors.graceful-restart.config]\n    enabled = {str(n.restart).lower()}\n    restart-time = 60\n"
+                f"    helper-only = {str(not s.announced).lower()}\n")
             for family, wanted in (("ipv4", n.ipv4), ("ipv6", n.ipv6)):
                 if wanted:
                     out.append(
@@ -296,9 +305,15 @@ class Gobgp(Router):
 
     def start(self):
         config = self.write("gobgpd.conf", self.config())
-        self.processes.append(self.host.spawn("gobgpd", "-f", config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable",
-                                              log=self.path("gobgpd.log")))
+        self.processes.append(self.host.spawn("gobgpd", *(["-r"] if self.settings.restarting else []), "-f", config,
+                                              "--api-hosts", "127.0.0.1:50051", "--pprof-disable", log=self.path("gobgpd.log")))
         wait_for("GoBGP answers", lambda: self.host.exec("gobgp", "global", check=False).returncode == 0)
+        for prefix in self.settings.announced:
+            self.host.exec("gobgp", "global", "rib", "add", prefix)
+
+    def reconfigure(self):
+        self.write("gobgpd.conf", self.config())
+        self.signal(signal.SIGHUP)
 
     def query(self, *words):
         done = self.host.exec("gobgp", "-j", *words, check=False)
@@ -316,6 +331,17 @@ class Gobgp(Router):
         for path in self.query("global", "rib", prefix, "-a", family).get(prefix, []):
             hops += [a["nexthop"] for a in path.get("attrs", []) if "nexthop" in a]
         return sorted(hops)
+
+    def attributes(self, prefix):
+        """What the RIB knows of every path of the prefix: communities, large, med, local_pref, path."""
+        paths = []
+        for path in self.query("global", "rib", prefix, "-a", "ipv6" if ":" in prefix else "ipv4").get(prefix, []):
+            of = {attribute["type"]: attribute for attribute in path.get("attrs", [])}
+            paths.append({"communities": sorted(f"{c >> 16}:{c & 0xffff}" for c in of.get(8, {}).get("communities", [])),
+                          "large": sorted(":".join(str(part[key]) for key in ("ASN", "LocalData1", "LocalData2")) for part in of.get(32, {}).get("value", [])),
+                          "med": of.get(4, {}).get("metric"), "local_pref": of.get(5, {}).get("value"),
+                          "path": " ".join(str(asn) for segment in of.get(2, {}).get("as_paths", []) for asn in segment["asns"])})
+        return paths
 
     def count(self, family):
         said = self.host.exec("gobgp", "global", "rib", "summary", "-a", family, check=False).stdout
@@ -371,6 +397,12 @@ class OpenBgpd(Router):
     def routes(self, prefix):
         return sorted(path["exit_nexthop"] for path in self.paths(prefix))
 
+    def attributes(self, prefix):
+        """What the RIB knows of every path of the prefix: communities, large, med, local_pref, path."""
+        known = {"NO_EXPORT": "65535:65281"}
+        return [{"communities": sorted(known.get(c, c) for c in path.get("communities", [])), "large": sorted(path.get("large_communities", [])),
+                 "med": path["metric"], "local_pref": path["localpref"], "path": path["aspath"]} for path in self.paths(prefix)]
+
     def count(self, family):
         """Prefixes; each has a line for every path."""
         return len({path["prefix"] for path in self.query("show", "rib", family, "in").get("rib", [])})
@@ -408,6 +440,7 @@ class ExaBgp(Router):
                      "adj-rib-in true;", "api { processes [ messages ]; neighbor-changes; receive { parsed; update; } }",
                      f"capability {{ route-refresh enable; {'add-path receive;' if n.add_path else ''} "
                      f"{'graceful-restart 60;' if n.restart else ''} }}"]
+            lines += [f"static {{ {' '.join(f'route {prefix} next-hop {s.address};' for prefix in s.announced)} }}"] if s.announced else []
             lines += ["passive true;"] if n.passive else []
             lines += [f"md5-password '{n.password}';"] if n.password else []
             lines += ["outgoing-ttl 255;", "incoming-ttl 255;"] if s.ttl_security else []
@@ -415,8 +448,9 @@ class ExaBgp(Router):
         return "\n".join(out) + "\n"
 
     def start(self):
-        # The descriptor it does not use stays open: ExaBGP takes its end for the end of the helper.
-        os.chmod(self.write("messages.sh", f"#!/bin/sh\nexec cat 3>&1 > {self.path('messages')}\n"), 0o755)
+        # ExaBGP takes the end of what the helper says for the end of the helper.
+        self.write("commands", "")
+        os.chmod(self.write("messages.sh", f"#!/bin/sh\nexec 3<&0\ncat <&3 >> {self.path('messages')} &\nexec tail -n +1 -f {self.path('commands')}\n"), 0o755)
         settings = {"daemon.user": "root", "daemon.drop": "false", "api.cli": "false", "api.ack": "false",
                     "tcp.bind": self.settings.address, "tcp.port": "179", "log.destination": "stderr"}
         self.processes.append(self.host.spawn(
@@ -424,14 +458,26 @@ class ExaBgp(Router):
             self.write("exabgp.conf", self.config()), log=self.path("exabgp.log")))
         wait_for("ExaBGP runs", lambda: os.path.exists(self.path("messages")))
 
+    def reconfigure(self):
+        self.write("exabgp.conf", self.config())
+        self.signal(signal.SIGUSR1)
+
     def messages(self):
         with open(self.path("messages")) as file:
             for line in file:
                 if line.endswith("\n"):
                     yield json.loads(line)
 
+    def refresh(self, address):
+        for family in ("ipv4", "ipv6"):
+            self.say(f"neighbor {address} announce route-refresh {family} unicast")
+
+    def say(self, command):
+        with open(self.path("commands"), "a") as file:
+            file.write(command + "\n")
+
     def table(self):
-        """{(prefix, path identifier): next hop} as of the last message, and the state of the session."""
+        """{(prefix, path identifier): (next hop, attributes)} as of the last message, and the state of the session."""
         state, routes = "down", {}
         for message in self.messages():
             neighbor = message.get("neighbor", {})
@@ -447,14 +493,21 @@ class ExaBgp(Router):
                 for hop, entries in family.items():
                     for entry in entries:
                         if "nlri" in entry:
-                            routes[entry["nlri"], entry.get("path-information")] = hop
+                            routes[entry["nlri"], entry.get("path-information")] = hop, update["attribute"]
         return state, routes
 
     def established(self, address):
         return self.table()[0] == "up"
 
     def routes(self, prefix):
-        return sorted(hop for (nlri, _), hop in self.table()[1].items() if nlri == prefix)
+        return sorted(hop for (nlri, _), (hop, _) in self.table()[1].items() if nlri == prefix)
+
+    def attributes(self, prefix):
+        """What was said of every path of the prefix: communities, large, med, local_pref, path."""
+        return [{"communities": sorted(":".join(map(str, c)) for c in said.get("community", [])),
+                 "large": sorted(":".join(map(str, c)) for c in said.get("large-community", [])),
+                 "med": said.get("med"), "local_pref": said.get("local-preference"), "path": " ".join(map(str, said.get("as-path", [])))}
+                for (nlri, _), (_, said) in self.table()[1].items() if nlri == prefix]
 
     def count(self, family):
         return len({nlri for nlri, _ in self.table()[1] if (":" in nlri) == (family == "ipv6")})

@@ -4,6 +4,7 @@ import os
 
 from lab import porter
 from tests.harness import LabCase
+from tests.interop.cases import RibOnly
 from tests.interop.wire import Captured
 
 HOPS = ["172.30.0.11", "172.30.0.12", "172.30.0.13"]
@@ -15,8 +16,8 @@ def advertisement(name, **spec):
     return {"apiVersion": f"{porter.API}/v1alpha2", "kind": "BgpAdvertisement", "metadata": {"name": name}, "spec": spec}
 
 
-class Cases:
-    """Mixed into a LabCase; `kind` names the router."""
+class Attributes:
+    """What every router sees. Mixed into a LabCase; `kind` names the router."""
     kind = ""
 
     def start(self, *advertisements, conf=None, peer=None, router=None, services=("web",)):
@@ -76,6 +77,10 @@ class Cases:
     def test_internal_peers_are_told_the_local_preference(self):
         self.start(advertisement("edge", localPreference=250), conf={"asn": 65001}, router={"asn": 65001})
         self.wait_seen(WEB, local_pref=250)
+
+
+class Cases(Attributes):
+    """What asks for a router that puts the routes into its kernel, or one is enough for."""
 
     def test_selected_announces_what_is_selected(self):
         self.start(conf={"advertise": "Selected"})
@@ -158,7 +163,7 @@ class Bird(Captured, Cases, LabCase):
     kind = "bird"
 
 
-class Frr(Cases, LabCase):
+class Frr(Captured, Cases, LabCase):
     kind = "frr"
 
     def test_the_weight_arrives_as_link_bandwidth(self):
@@ -167,4 +172,16 @@ class Frr(Cases, LabCase):
         self.wait("link bandwidth", lambda: "LB:65000:250000" in self.router.vtysh(f"show bgp ipv4 unicast {WEB}").stdout)
 
 
-del Cases
+class Gobgp(Captured, RibOnly, Attributes, LabCase):
+    kind = "gobgp"
+
+
+class OpenBgpd(Captured, RibOnly, Attributes, LabCase):
+    kind = "openbgpd"
+
+
+class ExaBgp(Captured, RibOnly, Attributes, LabCase):
+    kind = "exabgp"
+
+
+del Attributes, Cases

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,6 +16,16 @@ HOPS = ["172.30.0.11", "172.30.0.12", "172.30.0.13"]
 HOPS6 = ["fd00:30::11", "fd00:30::12", "fd00:30::13"]
 ALL = ["n1", "n2", "n3"]
 WEB = "198.51.100.0/32"
+# Handshakes pass, and what is said on the connections does not.
+DEAF = """table inet deaf {
+  chain input {
+  type filter hook input priority 0
+  tcp sport 179 tcp flags & (syn | ack) == syn | ack counter
+  tcp sport { 179, 17900 } tcp flags & psh == psh drop
+  tcp dport { 179, 17900 } tcp flags & psh == psh drop
+  }
+}
+"""
 
 
 class Speaking:
@@ -31,12 +42,13 @@ class Speaking:
         if wait:
             self.router.wait_established(NEIGHBOUR)
 
-    def begin(self, peer=None, conf=None):
+    def begin(self, peer=None, conf=None, lab_runs=False):
         self.porter.write("bgp", porter.conf(**(conf or {})), porter.peer("router", "172.30.0.1", **(peer or {})))
         self.porter.write("nodes", *self.lab.node_objects())
         self.porter.write("pools", porter.eip("lan", "198.51.100.0/24"), porter.eip("lan6", "2001:db8:121::/120"))
         self.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
-        self.lab.start()
+        if not lab_runs:
+            self.lab.start()
         self.porter.start()
 
     def session(self):
@@ -177,6 +189,71 @@ class Speaking:
         self.wait_hops("203.0.113.0/32", *HOPS[:2])
         self.assertEqual((self.session()["establishedAt"], self.session()["flaps"]), (since, 0))
 
+    def lose_power(self, host):
+        """What runs on the host is killed, and none of its connections says goodbye; then it is plugged in again."""
+        self.lab.switch.ip("link", "set", f"to-{host.name}", "down")
+        if host is self.router.host:
+            self.router.stop(how=signal.SIGKILL)
+        else:
+            self.porter.kill()
+        host.exec("ss", "-K", "-t", "dport", "=", ":179", "or", "sport", "=", ":179", "or", "dport", "=", ":17900", "or", "sport", "=", ":17900")
+        self.assertEqual(self.connections(host), 0)
+        self.lab.switch.ip("link", "set", f"to-{host.name}", "up")
+
+    def connections(self, host):
+        """TCP connections between Porter and the router that are established, as the host's kernel has it."""
+        return sum(1 for line in host.exec("ss", "-Htan").stdout.splitlines() if re.match(r"ESTAB.*:(179|17900)\b", line))
+
+    def test_a_router_that_lost_power_is_back_before_the_hold_time(self):
+        """Half-open TCP: that the old connection is dead, only the new one or a RST can tell (RFC 4724 section 5)."""
+        self.start(peer={"timers": {"config": {"holdTime": "90", "keepaliveInterval": "3", "connectRetry": "1"}}}, router={"hold": 90})
+        self.wait_hops(WEB, *HOPS)
+        self.lose_power(self.router.host)
+        self.assertEqual(self.session()["state"], "Established")
+        self.router.start()
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_session(state="Established", flaps=1)
+        self.wait_hops(WEB, *HOPS)
+
+    def test_a_node_that_lost_power_is_taken_back(self):
+        """Half-open TCP at the router's side."""
+        self.start()
+        self.wait_hops(WEB, *HOPS)
+        self.lose_power(self.lab.nodes[0])
+        self.assertTrue(self.router.established(NEIGHBOUR))
+        self.porter.start()
+        self.wait_session(state="Established", caughtUp=True)
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops(WEB, *HOPS)
+
+    def test_of_two_connections_at_once_one_is_left(self):
+        """RFC 4271 section 6.8: both dial before a word is heard. BIRD and FRR then have two, the others turn the second one away."""
+        self.make_lab(self.kind)
+        self.lab.start()
+        self.router.stop()
+        hosts = (self.router.host, self.lab.nodes[0])
+        for host in hosts:
+            host.exec("nft", "-f", "-", stdin=DEAF)
+        self.begin(lab_runs=True)
+        self.wait("a dial", lambda: "refused" in self.session().get("lastError", ""))
+        self.porter.process.send_signal(signal.SIGSTOP)
+        self.router.start()  # some routers dial only where nobody has dialled them
+        self.wait("the router's connection", lambda: self.connections(self.router.host) == 1, 30)
+        before = self.handshakes()
+        self.porter.process.send_signal(signal.SIGCONT)
+        self.wait("Porter's beside it", lambda: self.handshakes() > before, 30)
+        for host in hosts:
+            host.exec("nft", "delete", "table", "inet", "deaf")
+        self.wait_session(state="Established")
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops(WEB, *HOPS)
+        self.wait("one connection", lambda: [self.connections(host) for host in hosts] == [1, 1])
+        self.assertEqual(self.session()["flaps"], 0)
+
+    def handshakes(self):
+        """SYN-ACKs of the router that reached Porter's node."""
+        return int(re.search(r"counter packets (\d+)", self.lab.nodes[0].exec("nft", "list", "table", "inet", "deaf").stdout)[1])
+
     def test_a_silent_router_is_noticed_and_comes_back(self):
         self.start()
         self.wait_hops(WEB, *HOPS)
@@ -235,6 +312,7 @@ class Limiting:
         self.start(router={"max_prefixes": 2}, wait=False)
         self.porter.write("more", *(each for i in range(4) for each in (porter.service(f"more{i}"), porter.endpoints(f"more{i}", ALL))))
         self.wait("the reason", lambda: "Maximum Number of Prefixes" in self.session()["lastError"], 40)
+        self.wait("it in what explains the Service", lambda: "Maximum Number of Prefixes" in self.porter.ask("explain", "service", "default/web").stdout)
 
 
 class Signing:
@@ -248,6 +326,17 @@ class Signing:
         self.wait_hops(WEB, *HOPS)
         self.assertTrue(self.session()["md5"])
 
+    def test_a_new_password_on_both_sides_costs_what_the_router_makes_of_it(self):
+        """Porter goes on with its connection. These routers all end theirs, and forget the routes, when their password changes."""
+        self.start(peer={"conf": {"authPassword": "old"}}, router={"password": "old"})
+        self.wait_hops(WEB, *HOPS)
+        self.router.settings.neighbors[0].password = "new"
+        self.router.reconfigure()
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "172.30.0.1", conf={"authPassword": "new"}))
+        self.wait_session(state="Established", flaps=1, md5=True)
+        self.router.wait_established(NEIGHBOUR)
+        self.wait_hops(WEB, *HOPS)
+
 
 class Refreshing:
     """Routers that can ask for the routes again."""
@@ -258,6 +347,30 @@ class Refreshing:
         self.router.refresh(NEIGHBOUR)
         self.wait("a route refresh", lambda: self.session()["messages"]["received"]["refresh"] > 0)
         self.wait_hops(WEB, *HOPS)
+
+
+class Restarting:
+    """Routers whose routes are kept over a restart of their own, which they say is one (RFC 4724)."""
+    OLD, NEW = "203.0.113.0/25", "203.0.113.128/25"
+
+    def received(self):
+        return {item["prefix"]: item["stale"] for item in self.porter.json("routes", "--received")["items"]}
+
+    def test_what_a_router_announced_outlives_its_restart_and_goes_if_it_is_not_said_again(self):
+        self.make_lab(self.kind)
+        self.router.settings.announced = [self.OLD, self.NEW]
+        self.begin()
+        self.wait("received routes", lambda: self.received() == {self.OLD: False, self.NEW: False})
+        self.router.stop(how=signal.SIGKILL)
+        self.wait("stale routes", lambda: self.received() == {self.OLD: True, self.NEW: True})
+        self.router.settings.announced, self.router.settings.restarting = [self.NEW], True
+        self.router.start()
+        self.wait_session(state="Established")
+
+        def is_over():
+            self.assertIn(self.NEW, self.received())
+            return self.received() == {self.NEW: False}
+        self.wait("what it says now", is_over, 40)
 
 
 class Helping:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from tests.harness import LabCase
 from tests.interop.cases import Forwarding
+from tests.interop.wire import Captured
 
 
-class Frr(Forwarding, LabCase):
+class Frr(Captured, Forwarding, LabCase):
     kind = "frr"

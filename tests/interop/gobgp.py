@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """GoBGP never asks for the routes again: its soft reset looks at what it has."""
 from tests.harness import LabCase
-from tests.interop.cases import Helping, Limiting, RibOnly, Signing, Speaking
+from tests.interop.cases import Helping, Limiting, Restarting, RibOnly, Signing, Speaking
+from tests.interop.wire import Captured
 
 
-class Gobgp(RibOnly, Speaking, Limiting, Signing, Helping, LabCase):
+class Gobgp(Captured, Restarting, RibOnly, Speaking, Limiting, Signing, Helping, LabCase):
     kind = "gobgp"
 
     def test_what_it_announces_is_counted_and_shown_and_asked_for_by_prefix(self):

@@ -55,6 +55,40 @@ class Negotiated:
         self.assertIn("set spec.extendedNextHop on BgpPeer router and its like on fd00:30::1", self.explained())
         self.wait_hops(WEB)
 
+    def start_on_the_link(self, router=None, v4=True, **peer):
+        """A session between fe80::1 and fe80::11; Services default/web and default/web6. Without `v4` Porter's node has no IPv4 address."""
+        self.make_lab(self.kind)
+        for host, address in ((self.router.host, "fe80::1"), (self.lab.nodes[0], "fe80::11")):
+            host.ip("-6", "addr", "flush", "dev", "eth0", "scope", "link")
+            host.ip("addr", "add", f"{address}/64", "dev", "eth0", "nodad")
+        neighbour = self.router.settings.neighbors[0]
+        self.router.settings.address, neighbour.address, neighbour.interface = "fe80::1", "fe80::11", "eth0"
+        for key, value in (router or {}).items():
+            setattr(neighbour, key, value)
+        self.porter.write("bgp", porter.conf(), porter.peer("router", "fe80::1%eth0", **peer))
+        self.porter.write("nodes", *self.lab.node_objects())
+        self.porter.write("pools", porter.eip("lan", "198.51.100.0/24"), porter.eip("lan6", "2001:db8:121::/120"))
+        self.porter.write("web", porter.service("web"), porter.endpoints("web", ALL))
+        self.porter.write("web6", porter.service("web6", families=("IPv6",)), porter.endpoints("web6", ALL, family="IPv6"))
+        self.lab.start()
+        if not v4:
+            self.lab.nodes[0].ip("-4", "addr", "flush", "dev", "eth0")
+        self.porter.start()
+        self.router.wait_established("fe80::11")
+
+    def test_over_link_local_addresses_the_nodes_are_told_by_their_global_ones(self):
+        self.start_on_the_link()
+        self.wait_hops("2001:db8:121::/128", *HOPS6)
+        self.wait_hops(WEB, *HOPS)
+        self.router.restart_session("fe80::11")
+        self.wait("another session", lambda: self.session()["flaps"] == 1 and self.session()["state"] == "Established")
+        self.wait_hops("2001:db8:121::/128", *HOPS6)
+
+    def test_over_link_local_addresses_a_node_without_others_tells_its_own(self):
+        self.start_on_the_link({"next_hop6": True}, v4=False, nextHopMode="Self", extendedNextHop=True)
+        self.wait_hops("2001:db8:121::/128", "fe80::11")
+        self.wait_hops(WEB, "fe80::11")
+
     def test_roles_that_fit_meet_and_a_provider_marks_its_routes(self):
         self.start({"role": "customer"}, role="provider")
         self.router.wait_established(NEIGHBOUR)
@@ -95,5 +129,5 @@ class Bird(Captured, Negotiated, LabCase):
     kind = "bird"
 
 
-class Frr(Negotiated, LabCase):
+class Frr(Captured, Negotiated, LabCase):
     kind = "frr"

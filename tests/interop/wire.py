@@ -7,7 +7,7 @@ from lab.space import run, stop
 from tests.harness import LabCase
 
 PORTS = (179, 17900)
-PORTER = "ip.src == 172.30.0.11 || ipv6.src == fd00:30::11"
+PORTER = "ip.src == 172.30.0.11 || ipv6.src == fd00:30::11 || ipv6.src == fe80::11"
 WARNING = 0x600000     # severities of Wireshark's expert information, from here on
 SEQUENCE = 0x2000000   # its group about TCP: a lost session is what some tests are about
 
