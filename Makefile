@@ -47,7 +47,7 @@ test: packages lab-packages lint-quick  ## everything that has to hold before a 
 
 test-full: test lint  ## what is longer: clang-tidy, ThreadSanitizer, more seeds, more crashes, fuzzing
 	@set -e; for preset in tsan fuzz; do $(call workflow,$$preset); done
-	@for part in bgp rib; do echo "== $$part simulation, 10,000 seeds"; PORTER_SIM_SEEDS=10000 build/release/tests/$${part}_sim_test --gtest_brief=1 || exit 1; done
+	@for part in bgp rib; do echo "== simulation $$part"; PORTER_SIM_SEEDS=10000 build/release/tests/$${part}_sim_test --gtest_brief=1 || exit 1; done
 	@PORTER_CRASHES=200 $(MAKE) --no-print-directory crash
 	@SECONDS_EACH=300 $(MAKE) --no-print-directory fuzz
 
