@@ -13,6 +13,10 @@ LAB_PACKAGES := bird2 frr gobgpd openbgpd exabgp tshark iproute2 nftables iputil
 lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
 workflow = $(lock) && echo "== $(1) ($$(date +%T))" && cmake --workflow --preset $(1)
 
+# A package that one target alone needs.
+also = dpkg-query -W -f '$${db:Status-Status}' $(1) 2>/dev/null | grep -q '^installed' || { echo "== installing $(1)"; \
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends $(1) >/dev/null; }
+
 build: packages  ## the release binary, at build/porter
 	@$(lock) && echo "== release ($$(date +%T))" && cmake --preset release >/dev/null && cmake --build --preset release --target porter
 	@ln -sfn release/porter build/porter
@@ -21,8 +25,7 @@ image: build  ## the container image, at build/porter-image.tar, with its list o
 	@tools/image.py
 
 image-arm64: packages  ## the same for arm64, built here; its unit tests run under qemu
-	@dpkg-query -W -f '$${db:Status-Status}' qemu-user-static 2>/dev/null | grep -q '^installed' || { echo "== installing qemu-user-static"; \
-	  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends qemu-user-static >/dev/null; }
+	@$(call also,qemu-user-static)
 	@$(call workflow,arm64)
 	@tools/image.py --binary build/arm64/porter --output build/porter-image-arm64.tar --sysroot $$(tools/sysroot.py arm64)
 
@@ -66,13 +69,18 @@ soak: build lab-packages  ## half an hour of random changes and faults in a real
 	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SOAK_SECONDS=$${PORTER_SOAK_SECONDS:-1800} \
 	  python3 -m tests.kube --inside soak
 
-bench: packages lab-packages  ## benchmarks; latency is asserted here and nowhere else
-	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release
-	@ln -sfn release/porter build/porter
-	@for part in rib plan parts; do build/release/tests/$${part}_bench || exit 1; done
-	@PORTER=$(CURDIR)/build/porter python3 -m tests.bench
-	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SCALE_SERVICES=5000 PORTER_SCALE_SINGLES=200 \
-	  python3 -W ignore -m tests.kube --inside scale
+# What fails does not keep the rest from being measured, and told of.
+bench: packages lab-packages  ## benchmarks, printed and written into docs/benchmarks.md: half an hour (BENCH_ARGS=--short to see that it works)
+	@$(call also,python3-grpcio)
+	@$(lock) && cmake --preset release -DPORTER_BENCH=ON >/dev/null && cmake --build --preset release --target bench
+	@ln -sfn release/porter build/porter && mkdir -p build/bench
+	@status=0; set -o pipefail; export PORTER=$(CURDIR)/build/porter; \
+	for part in rib plan parts; do \
+	  build/release/tests/$${part}_bench --benchmark_out=build/bench/$$part.json --benchmark_out_format=json || status=1; done; \
+	python3 -m tests.bench measure build/bench $(BENCH_ARGS) || status=1; \
+	python3 tools/kube/build.py && PORTER_SCALE_SERVICES=5000 PORTER_SCALE_SINGLES=200 \
+	  python3 -W ignore -m tests.kube --inside scale | tee build/bench/scale.txt || status=1; \
+	python3 -m tests.bench page build/bench && exit $$status
 
 # clang-tidy takes as long as all the rest: it is for `make lint`, not for every `make test`.
 lint-quick: packages

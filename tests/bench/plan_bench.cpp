@@ -4,12 +4,12 @@
 
 #include "plan/test_scene.hpp"
 
-// What a change costs the planner at the size promised, 10,000 Services, without sockets and files.
-// The argument is the number of nodes.
+// What a change costs the planner at the size promised, 10,000 Services, without sockets and files:
+// the argument is the number of nodes. And how that grows with the Services, behind three nodes.
 namespace porter::plan {
 namespace {
 
-constexpr int kServices = 10'000;
+constexpr std::int64_t kServices = 10'000;
 constexpr std::size_t kBudget = 128;  // as the processes have it
 
 std::string node_name(std::int64_t number) {
@@ -25,7 +25,7 @@ model::Node node(std::int64_t number, model::Tristate ready) {
 
 class World {
  public:
-  explicit World(std::int64_t nodes) {
+  explicit World(std::int64_t nodes, std::int64_t services = kServices) {
     for (std::int64_t i = 1; i <= nodes; ++i)
       scene.put(node(i, model::Tristate::True));
     scene.put(test::eip("lan", "10.128.0.0/16"));
@@ -34,14 +34,14 @@ class World {
     peer.ebgp_multihop = true;
     scene.put(peer);
     scene.see(test::established("tor-a"));
-    for (int i = 0; i < kServices; ++i) {
+    for (std::int64_t i = 0; i < services; ++i) {
       const std::string name = fmt::format("default/s{:05}", i);
       scene.put(test::service(name));
       scene.put(test::slice(name + "-1", name.substr(name.find('/') + 1),
                             {{node_name(1), "10.1.0.1"}, {node_name(2), "10.2.0.1"}}));
     }
     scene.run(kBudget);
-    PORTER_ASSERT(scene.applied.routes.size() == kServices);
+    PORTER_ASSERT(scene.applied.routes.size() == static_cast<std::size_t>(services));
   }
   void settle() {
     scene.last_step.clear();
@@ -52,8 +52,7 @@ class World {
 };
 
 // Every route loses, or wins, a next hop.
-void node_changes(benchmark::State& state) {
-  World world{state.range(0)};
+void change_nodes(benchmark::State& state, World& world) {
   bool is_ready = true;
   for (auto step : state) {
     is_ready = !is_ready;
@@ -62,8 +61,7 @@ void node_changes(benchmark::State& state) {
   }
 }
 
-void endpoint_moves(benchmark::State& state) {
-  World world{state.range(0)};
+void move_endpoints(benchmark::State& state, World& world) {
   std::int64_t on = 1;
   model::Service local = test::service("default/s00007");
   local.traffic_policy = model::TrafficPolicy::Local;
@@ -76,8 +74,40 @@ void endpoint_moves(benchmark::State& state) {
   }
 }
 
+void node_changes(benchmark::State& state) {
+  World world{state.range(0)};
+  change_nodes(state, world);
+}
+
+void endpoint_moves(benchmark::State& state) {
+  World world{state.range(0)};
+  move_endpoints(state, world);
+}
+
+void node_changes_by_services(benchmark::State& state) {
+  World world{3, state.range(0)};
+  change_nodes(state, world);
+  state.SetComplexityN(state.range(0));
+}
+
+void endpoint_moves_by_services(benchmark::State& state) {
+  World world{3, state.range(0)};
+  move_endpoints(state, world);
+  state.SetComplexityN(state.range(0));
+}
+
 BENCHMARK(node_changes)->Arg(3)->Arg(200)->Unit(benchmark::kMillisecond);
 BENCHMARK(endpoint_moves)->Arg(3)->Arg(200)->Unit(benchmark::kMicrosecond);
+BENCHMARK(node_changes_by_services)
+    ->RangeMultiplier(10)
+    ->Range(10, kServices)
+    ->Complexity(benchmark::oN)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(endpoint_moves_by_services)
+    ->RangeMultiplier(10)
+    ->Range(10, kServices)
+    ->Complexity(benchmark::oLogN)
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace porter::plan

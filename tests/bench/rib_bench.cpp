@@ -34,9 +34,9 @@ Encoding encoding() {
   return made;
 }
 
-void fill(Rib& rib, std::uint32_t per_prefix) {
+void fill(Rib& rib, std::uint32_t per_prefix, std::uint32_t prefixes = kPrefixes) {
   const std::vector<Path> paths = nodes(1, per_prefix);
-  for (std::uint32_t i = 0; i < kPrefixes; ++i)
+  for (std::uint32_t i = 0; i < prefixes; ++i)
     rib.set(prefix_of(i), paths);
 }
 
@@ -96,6 +96,25 @@ void table_to_new_peer(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kPrefixes);
 }
 BENCHMARK(table_to_new_peer)->Arg(1)->Arg(4)->Unit(benchmark::kMillisecond);
+
+// How that grows with the table.
+void table_by_prefixes(benchmark::State& state) {
+  Rib rib;
+  fill(rib, 1, static_cast<std::uint32_t>(state.range(0)));
+  UpdateGroups groups{rib};
+  for (auto step : state) {
+    AdjRibOut out{groups};
+    out.opened(encoding());
+    benchmark::DoNotOptimize(drain(out));
+    out.closed();
+  }
+  state.SetComplexityN(state.range(0));
+}
+BENCHMARK(table_by_prefixes)
+    ->RangeMultiplier(10)
+    ->Range(100, kPrefixes)
+    ->Complexity(benchmark::oN)
+    ->Unit(benchmark::kMicrosecond);
 
 // Without ADD-PATH one of 32 next hops is chosen for each prefix.
 void table_spread_over_nodes(benchmark::State& state) {

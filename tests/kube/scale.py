@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster of a size people have: what is written, how big it is, what it costs. `tests.bench` runs it with 5,000 Services.
+"""A cluster of a size people have: what is written, how big it is, what it costs. `make bench` runs it with 5,000 Services.
 
 Nodes, Services and EndpointSlices are plain API objects; one node has a real speaker, and a peer that only listens
 beside the router. Figures are printed and never judged here, but for what does not depend on the machine: how much

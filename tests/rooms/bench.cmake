@@ -14,4 +14,7 @@ if(PORTER_BENCH)
   porter_bench(plan_bench plan_bench porter_plan benchmark::benchmark)
   porter_bench(parts_bench parts_bench porter_manifests benchmark::benchmark)
   porter_bench(porter-core synthetic porter_speaker)
+  # Both ends of the rig have nothing of Porter's in them.
+  porter_bench(sink sink porter_options)
+  porter_bench(blast blast porter_options)
 endif()
