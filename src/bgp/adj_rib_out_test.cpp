@@ -102,6 +102,44 @@ TEST_F(AdjRibOutTest, WritesAnIpv6RouteWithMpReachFirst) {
   expect_told(peer, like);
 }
 
+// Neighbours alike are looked at once, whatever lies between them, and wherever a part of the dump
+// is cut.
+TEST_F(AdjRibOutTest, ATableOfRunsIsToldWholeAndCounted) {
+  std::vector<Path> many = via(1);
+  many.push_back(via(2)[0]);
+  many.push_back(via(3)[0]);
+  Path v6;
+  v6.id = 1;
+  v6.next_hop = *Address::parse("2001:db8::1");
+  const auto host6 = [](std::uint32_t number) {
+    return *Prefix::parse("2001:db8:1::" + std::to_string(number) + "/128");
+  };
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    rib.set(host(i), i % 200 < 150 ? via(1 + i / 200) : many);  // of many each is told another one
+    if (i % 7 == 0) rib.set(host6(i), std::vector{v6});
+    if (i % 90 < 3) rib.set(host6(1000 + i), std::vector{v6, via(4)[0]});
+  }
+  for (std::uint32_t i = 100; i < 110; ++i)
+    rib.withdraw(host(i));
+  UpdateGroups small{rib, GroupLimits{.dump_octets = 256}};
+  for (UpdateGroups* each : {&groups, &small}) {
+    Neighbour peer{*each};
+    const UpdateGroup& group = *each->find(encoding());
+    EXPECT_EQ(group.counts(Family::V4).prefixes, 590U);
+    EXPECT_EQ(group.counts(Family::V4).paths, 590U);
+    EXPECT_EQ(group.counts(Family::V6).paths,
+              testing::expected_table(rib, encoding()).size() - 590);
+    while (peer.out.pending())
+      peer.read();
+    expect_told(peer);
+    rib.set(host(3), via(2));
+    rib.withdraw(host(301));
+    rib.set(host(301), via(2));
+    peer.read();
+    expect_told(peer);
+  }
+}
+
 TEST_F(AdjRibOutTest, ABurstOfEqualAttributesFillsItsMessages) {
   Neighbour peer{groups};
   fill(1000);  // 5 octets each

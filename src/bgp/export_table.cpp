@@ -56,6 +56,35 @@ ToldSet ExportTable::update(SlotId slot) {
   return before;
 }
 
+// A table of 100,000 prefixes passes here while a peer waits: of slots with the same paths, side by
+// side, only the first is looked at.
+void ExportTable::fill() {
+  PORTER_ASSERT(told_.empty() && budget_ == 0);
+  told_.resize(rib_.slot_count());
+  for (std::size_t i = 0; i < told_.size();) {
+    const SlotId slot{static_cast<std::uint32_t>(i)};
+    const Family family = rib_.prefix(slot).family();
+    const ToldSet set = wanted(slot);
+    told_[i] = set;
+    count(family, ToldSet{}, set);
+    const PathSet paths = rib_.path_set(slot);
+    std::uint32_t alike = 0;
+    if (memo(family).from == paths && memo(family).to == set) {
+      for (++i; i < told_.size(); ++i, ++alike) {
+        const SlotId next{static_cast<std::uint32_t>(i)};
+        if (rib_.path_set(next) != paths || rib_.prefix(next).family() != family) break;
+        told_[i] = set;
+      }
+    } else {
+      ++i;
+    }
+    sets_.retain(set, alike);
+    Counts& counts = family == Family::V4 ? v4_ : v6_;
+    if (set != ToldSet{}) counts.prefixes += alike;
+    counts.paths += alike * sets_[set].size();
+  }
+}
+
 std::size_t ExportTable::room(SlotId slot) const {
   const std::size_t others = counts(rib_.prefix(slot).family()).paths - sets_[current(slot)].size();
   return budget_ > others ? budget_ - others : 0;
@@ -128,7 +157,7 @@ void ExportTable::settle() {
 ToldSet ExportTable::wanted(SlotId slot) {
   const PathSet paths = rib_.path_set(slot);
   const Prefix& prefix = rib_.prefix(slot);
-  Memo& memo = prefix.family() == Family::V4 ? memo_v4_ : memo_v6_;
+  Memo& memo = this->memo(prefix.family());
   if (memo.from == paths) {
     sets_.retain(memo.to);
     return memo.to;

@@ -31,6 +31,8 @@ class ExportTable {
   [[nodiscard]] bool differs(SlotId slot);  // from the Rib
   // Takes the slot over from the Rib. What stood there before; its reference is the caller's.
   [[nodiscard]] ToldSet update(SlotId slot);
+  // Takes everything over from the Rib: of a table that has told nothing.
+  void fill();
   // The same paths with attributes nobody has: compared with it, all that is told differs. One
   // reference is the caller's.
   [[nodiscard]] ToldSet forgotten(ToldSet set);
@@ -57,6 +59,12 @@ class ExportTable {
     std::size_t operator()(const std::vector<Exported>& set) const;
   };
 
+  // Neighbours in the Rib tend to have the same paths: the last answer that holds for any prefix.
+  // For one batch only: between them the Rib may give its names to other things.
+  struct Memo {
+    PathSet from{};
+    ToldSet to{};  // held
+  };
   using Queue = std::set<std::pair<std::uint64_t, SlotId>>;  // by age of the prefix
 
   [[nodiscard]] ToldSet wanted(SlotId slot);                      // one reference is the caller's
@@ -69,6 +77,7 @@ class ExportTable {
   }
   [[nodiscard]] ToldSet intern(const std::vector<Exported>& set);
   void count(Family family, ToldSet before, ToldSet after);
+  [[nodiscard]] Memo& memo(Family family) { return family == Family::V4 ? memo_v4_ : memo_v6_; }
 
   Rib& rib_;
   ExportPolicy policy_;
@@ -82,12 +91,6 @@ class ExportTable {
   Counts v6_;
   std::vector<Exported> chosen_;  // scratch
 
-  // Neighbours in the Rib tend to have the same paths: the last answer that holds for any prefix.
-  // For one batch only: between them the Rib may give its names to other things.
-  struct Memo {
-    PathSet from{};
-    ToldSet to{};  // held
-  };
   Memo memo_v4_;
   Memo memo_v6_;
 };

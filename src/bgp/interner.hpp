@@ -44,8 +44,8 @@ class Interner {
     return {.id = id, .created = true};
   }
 
-  void retain(Id id) {
-    if (id != Id{0}) ++entry(id).references;
+  void retain(Id id, std::uint32_t times = 1) {
+    if (id != Id{0}) entry(id).references += times;
   }
 
   // What was named, when that was the last reference.

@@ -13,16 +13,22 @@ UpdateGroup::UpdateGroup(Rib& rib, const Encoding& encoding, const GroupLimits& 
       changes_{rib},
       table_{rib, encoding},
       packer_{rib, encoding} {
+  if (encoding.budget > 0) {
+    fill_by_age();
+  } else {
+    table_.fill();
+  }
+  table_.settle();
+}
+
+void UpdateGroup::fill_by_age() {
   std::vector<SlotId> slots;
   slots.reserve(rib_.slot_count());
   for (std::uint32_t slot = 0; slot < rib_.slot_count(); ++slot)
     slots.push_back(SlotId{slot});
-  if (encoding.budget > 0) {
-    std::ranges::sort(slots, {}, [&](SlotId slot) { return rib_.born(slot); });
-  }
+  std::ranges::sort(slots, {}, [&](SlotId slot) { return rib_.born(slot); });
   for (const SlotId slot : slots)
     table_.release(table_.update(slot));
-  table_.settle();
 }
 
 UpdateGroup::~UpdateGroup() {
@@ -123,16 +129,27 @@ std::shared_ptr<const TableDump> UpdateGroup::dump() {
   if (dump_) return dump_;
   auto dump = std::make_shared<TableDump>();
   std::vector<SlotId> slots;
+  ToldSet last{};  // in this part
+  Family family{};
   const auto cut = [&] {
     dump->parts.push_back({.chunk = share(packer_.finish()), .slots = std::move(slots)});
     slots.clear();
+    last = ToldSet{};
   };
   for (std::uint32_t number = 0; number < rib_.slot_count(); ++number) {
     const SlotId slot{number};
     const ToldSet told = table_.current(slot);
     if (told == ToldSet{}) continue;
-    for (const Exported& path : table_[told])
-      packer_.announce(rib_.prefix(slot), path);
+    const Prefix& prefix = rib_.prefix(slot);
+    const std::vector<Exported>& paths = table_[told];
+    if (told == last && prefix.family() == family && paths.size() == 1) {
+      packer_.announce_alike(prefix, paths.front().id);
+    } else {
+      for (const Exported& path : paths)
+        packer_.announce(prefix, path);
+    }
+    last = told;
+    family = prefix.family();
     slots.push_back(slot);
     if (packer_.octets() >= limits_.dump_octets) cut();
   }

@@ -93,6 +93,7 @@ class UpdateGroup {
   void drop_taken();
   [[nodiscard]] std::shared_ptr<const Chunk> share(Chunk chunk);
 
+  void fill_by_age();
   void append(std::vector<Touched> touched);
   void put_out_laggards();
   [[nodiscard]] bool is_far_behind(const Subscription& peer);

@@ -77,6 +77,10 @@ void UpdatePacker::announce(const Prefix& prefix, const Exported& path) {
           .nlri);
 }
 
+void UpdatePacker::announce_alike(const Prefix& prefix, PathId id) {
+  put_nlri(prefix, id, buckets_[last_].nlri);
+}
+
 void UpdatePacker::tell(const Prefix& prefix, std::span<const Exported> before,
                         std::span<const Exported> after) {
   auto old = before.begin();

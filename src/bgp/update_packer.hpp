@@ -23,6 +23,8 @@ class UpdatePacker {
 
   void withdraw(const Prefix& prefix, PathId id);
   void announce(const Prefix& prefix, const Exported& path);
+  // A path that differs from the one announced last in nothing but its prefix, of the same family.
+  void announce_alike(const Prefix& prefix, PathId id);
   // From what was told to what is to be told, both in order of path identifier.
   void tell(const Prefix& prefix, std::span<const Exported> before,
             std::span<const Exported> after);
