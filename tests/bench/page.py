@@ -76,13 +76,13 @@ DUMPS = (("1,000 routes to a new peer: Established → last route", {"test": "A"
          ("100,000 routes (`porter-core`)", {"test": "A", "routes": 100_000}),
          ("10,000 routes to 64 peers at once: first connection → last route at the last", {"test": "C"}))
 CHANGES = (("10", {"test": "B", "routes": 10}), ("10,000", {"test": "B", "routes": 10_000}))
-OUGHT = {"porter": "**{}**"}
 
 
 def line(rows, label, field, unit, case, others=(*OTHERS, "blast")):
     """One case: each daemon's median, then Porter's ratio to each of the others."""
-    values = [OUGHT.get(name, "{}").format(figure(rows.median(name, field, **case), unit)) for name in ("porter", *others)]
-    return [label, *values, *(figure(rows.ratio(name, field, **case)) for name in others)]
+    values = [figure(rows.median(name, field, **case), unit) for name in ("porter", *others)]
+    ratios = (MISSING if field == "waited_ms" else figure(rows.ratio(name, field, **case)) for name in others)  # of near to nothing: no ratio
+    return [label, f"**{values[0]}**", *values[1:], *ratios]
 
 
 def compared(rows, lines, others=(*OTHERS, "blast")):
@@ -171,6 +171,8 @@ def inside(folder):
             nanoseconds = row["cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6}[row["time_unit"]]
             if fit and size:
                 curves.setdefault(name, []).append((float(size), nanoseconds / 1e3))
+            elif "octets_per_path" in row:
+                out.append([f"`{row['name'].removesuffix('/iterations:1')}`", "", f"{row['octets_per_path']:.0f} octets a path", ""])
             else:
                 out.append([f"`{row['name']}`", "", span(nanoseconds), ""])
         for name, fit in fits.items():
@@ -178,7 +180,7 @@ def inside(folder):
             coefficient = fit["cpu_coefficient"] * {"ns": 1, "us": 1e3, "ms": 1e6}[fit["time_unit"]]
             out.append([f"`{name}`", f"{points[0][0]:,.0f} … {points[-1][0]:,.0f}", f"{span(points[0][1] * 1e3)} … {span(points[-1][1] * 1e3)}",
                         f"{span(coefficient)} × {fit['big_o']}"])
-    return table(["benchmark", "size", "CPU time", "fit"], sorted(out)), curves
+    return table(["benchmark / its argument", "size", "CPU time", "fit"], sorted(out)), curves
 
 
 def span(nanoseconds):
@@ -212,7 +214,8 @@ def plots(rows, curves):
         f"{shown}, {label} there": exceedance(rows.latencies(name, **case))
         for name, shown in (("porter", "Porter"), ("bird", "BIRD"), ("blast", "echo")) for label, case in CHANGES})
     if curves:
-        yield "parts", plot.lines("How the parts grow", "prefixes, addresses taken, ports of a document, …", "µs", curves)
+        yield "parts", plot.lines("How the parts grow", "prefixes, addresses taken, ports of a document, …", "µs", {
+            name.removesuffix("_by_services").removesuffix("_by_prefixes").replace("_", " "): points for name, points in curves.items()})
 
 
 def write(folder):

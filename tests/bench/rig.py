@@ -16,7 +16,6 @@ import itertools
 import json
 import os
 import select
-import shutil
 import statistics
 import struct
 import subprocess
@@ -86,8 +85,9 @@ class Measurement:
 
     def __init__(self, where, folder, name, routes, peers=1, hold=90):
         self.dut, self.peers_host = where
-        self.folder = os.path.join(folder, name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # A new one each, removed with all of them in the end: for minutes ext4 walks over each inode that was just freed whenever a
+        # file is made, and the burst of test B would tell of the files of the measurement before.
+        self.folder = os.path.join(folder, f"{len(os.listdir(folder))}-{name}")
         self.daemon = DAEMONS[name](self.dut, self.folder, routes, peers, hold)
         self.sink = None
 
@@ -215,6 +215,7 @@ def tried(how, *arguments):
 
 def measure(folder, tests, short, seconds, put):
     """Every case once, then again, until each has its repetitions or the time is over: put() gets each result. The number that failed."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))  # below all that is measured, above what else the machine does
     where, failed, end = network(), 0, time.monotonic() + seconds
     put({"test": "machine", **machine(), "date": time.strftime("%Y-%m-%d"),
          "versions": {name: kind(where[0], os.path.join(folder, f"version-{name}"), 0, 0).version() for name, kind in DAEMONS.items()}})
