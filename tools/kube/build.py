@@ -3,7 +3,7 @@
 """Kubernetes, etcd and Helm for the tests, built once from the Go modules pinned beside this file.
 
   tools/kube/build.py                    kube-apiserver, kube-controller-manager, kubectl, etcd: what the tests need
-  tools/kube/build.py NAME...            others too: helm3 helm4 kube-proxy kube-scheduler kubelet
+  tools/kube/build.py NAME...            others too: helm3 helm4 kube-proxy kube-scheduler kubelet; e2e.test agnhost (make conformance)
   tools/kube/build.py --pin k8s v1.36.3  write go.mod and go.sum for another version (commit both); or: etcd v3.6.16, helm4 v4.3.1
 
 Prints `NAME=PATH` for each. A binary is looked for in this order, and built only when none is usable:
@@ -30,15 +30,18 @@ NEEDED = ("kube-apiserver", "etcd", "kube-controller-manager", "kubectl")
 NODES = ("kube-proxy", "kube-scheduler", "kubelet")
 HELM = ("helm3", "helm4")
 KUBERNETES = (*(name for name in NEEDED if name != "etcd"), *NODES)
-MODULES = {"k8s": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3", "helm3": "helm.sh/helm/v3", "helm4": "helm.sh/helm/v4"}
+E2E = ("e2e.test", "agnhost")
+MODULES = {"k8s": "k8s.io/kubernetes", "e2e": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3", "helm3": "helm.sh/helm/v3", "helm4": "helm.sh/helm/v4"}
 # {name here: (its folder with go.mod, its package below the module, its name on PATH)}
 PROGRAMS = {**{name: ("k8s", f"/cmd/{name}", name) for name in KUBERNETES}, "etcd": ("etcd", "", "etcd"),
-            **{name: (name, "/cmd/helm", "helm") for name in HELM}}
+            **{name: (name, "/cmd/helm", "helm") for name in HELM},
+            # In a folder of their own: what most tests need is not built anew when these change.
+            "e2e.test": ("e2e", "/test/e2e", "e2e.test"), "agnhost": ("e2e", "/test/images/agnhost", "agnhost")}
 NICE = 15
 PLACES_OF_GO = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go")
 # The oldest releases the tests make sense with: 1.34 serves every API we use as GA; etcd since 3.5.13 reports the progress
 # of watches on request, without which the API server refuses WatchList; of Helm the releases that are still repaired.
-OLDEST = {"k8s": (1, 34, 0), "etcd": (3, 5, 13), "helm3": (3, 19, 0), "helm4": (4, 0, 0)}
+OLDEST = {"k8s": (1, 34, 0), "e2e": (1, 34, 0), "etcd": (3, 5, 13), "helm3": (3, 19, 0), "helm4": (4, 0, 0)}
 
 
 class NotAvailable(Exception):
@@ -107,7 +110,7 @@ def usable(path, name):
 
 def given(name):
     """What the environment offers."""
-    asset = os.environ.get("TEST_ASSET_" + name.upper().replace("-", "_"))
+    asset = os.environ.get("TEST_ASSET_" + re.sub(r"[-.]", "_", name.upper()))
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     for path in filter(None, (asset, assets and os.path.join(assets, name))):
         if os.path.exists(path) and usable(path, name):
@@ -166,6 +169,8 @@ def flags(name):
                   "gitCommit": "0" * 40, "buildDate": "1970-01-01T00:00:00Z"}
         for variables in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
             out += [f"-X {variables}.{key}={value}" for key, value in values.items()]
+        if name == "agnhost":
+            out.append(f"-X main.Version={wanted}")
     return " ".join(out)
 
 
@@ -197,9 +202,11 @@ def build(name, step, began):
         command, where = go(), os.path.join(HERE, module)
         say(f"{step} {name} {pinned(module)}: building ({time.monotonic() - began:.0f} s so far)")
         new, log = f"{out}.new", f"{out}.log"
+        # A test's -v is not the build's: each package shows by its call of the compiler.
+        words, sign = (["test", "-c", "-vet=off", "-x"], b"/compile -o ") if name.endswith(".test") else (["build", "-v"], b"")
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [command, "build", "-v", "-buildvcs=false", "-trimpath", "-ldflags", flags(name), "-o", new, package(name)],
+                [command, *words, "-buildvcs=false", "-trimpath", "-ldflags", flags(name), "-o", new, package(name)],
                 cwd=where, env=dict(os.environ, CGO_ENABLED="0", GOFLAGS="-mod=readonly"), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, preexec_fn=child)
         started = time.monotonic()
@@ -208,7 +215,7 @@ def build(name, step, began):
                 process.wait(20)
                 break
             with open(log, "rb") as lines:
-                say(f"{step} {name}: {sum(1 for _ in lines)} packages compiled in {time.monotonic() - started:.0f} s")
+                say(f"{step} {name}: {sum(sign in line for line in lines)} packages compiled in {time.monotonic() - started:.0f} s")
         if process.returncode != 0:
             with open(log, errors="replace") as lines:
                 raise NotAvailable(f"{name} was not built:\n{''.join(lines.readlines()[-20:])}")
@@ -239,7 +246,7 @@ def pin(module, wanted):
     lines += [*re.findall(r"^godebug .*", text, re.M), ""]
     lines += ["tool (", *(f"\t{package(name)}" for name in PROGRAMS if module_of(name) == module), ")", ""]
     lines += [f"require {MODULES[module]} {wanted}", ""]
-    if module == "k8s":
+    if MODULES[module] == MODULES["k8s"]:
         staged = re.findall(r"^\s+(k8s\.io/[a-z0-9-]+) => \./staging/", text, re.M)
         lines += ["replace (", *(f"\t{name} => {name} {wanted.replace('v1.', 'v0.', 1)}" for name in staged), ")"]
     os.makedirs(os.path.join(HERE, module), exist_ok=True)

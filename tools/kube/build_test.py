@@ -53,9 +53,10 @@ class Find(Case):
         os.environ["TEST_ASSET_ETCD"] = asset
         self.assertEqual(build.find("etcd"), asset)
 
-    def test_the_variable_of_a_name_with_hyphens(self):
-        os.environ["TEST_ASSET_KUBE_APISERVER"] = self.script("asset", "a", "Kubernetes v1.35.1")
-        self.assertEqual(build.find("kube-apiserver"), os.environ["TEST_ASSET_KUBE_APISERVER"])
+    def test_the_variable_of_a_name_with_hyphens_or_a_dot(self):
+        for name, variable in (("kube-apiserver", "TEST_ASSET_KUBE_APISERVER"), ("e2e.test", "TEST_ASSET_E2E_TEST")):
+            os.environ[variable] = self.script("asset", name, "Kubernetes v1.35.1")
+            self.assertEqual(build.find(name), os.environ[variable])
 
     def test_what_is_too_old_or_does_not_run_is_named_and_passed_over(self):
         os.environ["TEST_ASSET_ETCD"] = self.script("asset", "etcd", "etcd Version: 3.4.23")
@@ -85,6 +86,11 @@ class Find(Case):
     def test_a_name_it_does_not_know_is_refused_with_those_it_knows(self):
         with self.assertRaisesRegex(build.NotAvailable, "kube-proxy"):
             build.find("kubeproxy")
+
+
+class Pins(Case):
+    def test_the_specs_are_of_the_version_that_they_run_against(self):
+        self.assertEqual(build.pinned("e2e"), build.pinned("k8s"))
 
 
 class Go(Case):
