@@ -34,6 +34,7 @@ class Machine(Host):
         self.entrance = ("nsenter", f"--net=/run/netns/{name}")  # `ip netns exec` would hide the cgroups
         self.forward()
         self.folder = self.process = None
+        self.dns = None  # the address of a cluster DNS for its Pods; most need none
 
     @property
     def pods(self):
@@ -52,7 +53,7 @@ class Machine(Host):
         return self.path(name)
 
     def configure(self, folder, cluster, addresses):
-        """What an installer does. `addresses`: the node's own, IPv4 and IPv6."""
+        """What an installer does. `addresses`: the node's own, IPv4 and as a rule IPv6."""
         self.folder = folder
         for name in ("cni", "images", "state"):
             os.makedirs(self.path(name), exist_ok=True)
@@ -70,7 +71,8 @@ class Machine(Host):
             # Several on one machine, without systemd, with cgroups of either version.
             "cgroupDriver": "cgroupfs", "cgroupsPerQOS": False, "enforceNodeAllocatable": [], "failCgroupV1": False,
             "failSwapOn": False, "localStorageCapacityIsolation": False, "imageGCHighThresholdPercent": 100,
-            "evictionHard": {"memory.available": "100Mi"}})
+            "evictionHard": {"memory.available": "100Mi"},
+            **({"clusterDNS": [self.dns], "clusterDomain": "cluster.local"} if self.dns else {})})
         containerd = self.write("containerd.toml", f'''version = 2
 root = "{self.path("containerd")}"
 state = "{self.path("state")}"

@@ -59,6 +59,10 @@ class RealLab(KubeLab):
     def make_cluster(self, folder):
         return RealCluster(folder, self.control, CONTROL)
 
+    def node_addresses(self, node):
+        """Those its kubelet reports."""
+        return self.address(node), self.address6(node)
+
     def default_routes(self, node):
         """A way out: without one the node has no route to a Service's address that kube-proxy could turn round."""
         node.ip("route", "add", "default", "via", "172.30.0.1")
@@ -70,8 +74,7 @@ class RealLab(KubeLab):
             r.start()
         images = self.images()
         for node in self.nodes:
-            address = self.address(node)
-            node.configure(os.path.join(self.folder, node.name), self.cluster, (address, self.address6(node)))
+            node.configure(os.path.join(self.folder, node.name), self.cluster, self.node_addresses(node))
             for path in images:
                 os.link(path, node.path(f"images/{os.path.basename(path)}"))
             node.power_on()
