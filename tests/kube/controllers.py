@@ -60,6 +60,18 @@ class Controllers(KubeCase):
         self.assertLess(time.monotonic() - began, 5.5)  # 5 s, and the time that the last answer takes
         self.assertIsNot(self.lab.leader(), leader)
 
+    def test_a_service_deleted_while_no_controller_runs_is_released_by_the_next(self):
+        """That is why Services carry no finalizer of ours: what they hold lies in the cluster too, and is found again."""
+        self.begin()
+        self.lab.add_service("web")
+        self.wait_hops(f"{FIRST}/32", self.hops())
+        self.lab.controllers[0].kill()
+        self.lab.delete_service("web")
+        self.wait_hops(f"{FIRST}/32", [])
+        self.assertEqual(list(self.holders()), [FIRST])
+        self.lab.start_controllers(1)
+        self.wait("no EipAddress", lambda: self.holders() == {}, 30)
+
     def test_clocks_that_differ_by_minutes_neither_steal_the_lease_nor_keep_it(self):
         """One is ahead by 10 minutes: to it every renewal is long over; its own lie in the future of the other."""
         self.begin(speakers=False)
