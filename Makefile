@@ -1,13 +1,15 @@
 # The words people type; the presets and the Python under lab/ and tests/ do the work.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build image image-arm64 chart release demo lab lint-quick test test-full interop crash kube soak bench lint fuzz format packages clean help
+.PHONY: build image image-arm64 chart release demo lab lint-quick test test-full interop crash kube soak conformance bench lint fuzz format packages clean help
 
 BUILD_PACKAGES := g++-12 clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19 cmake ninja-build \
   ccache pkg-config libboost1.81-dev libboost-json1.81-dev libexpected-dev libfmt-dev libspdlog-dev libyaml-dev \
   libcli11-dev libssl-dev prometheus-cpp-dev libgtest-dev librapidcheck-dev libbenchmark-dev python3 binutils
 LAB_PACKAGES := bird2 frr gobgpd openbgpd exabgp tshark iproute2 nftables iputils-ping procps tcpdump util-linux curl openssl prometheus \
   containerd runc containernetworking-plugins conntrack
+# What the upstream specs call inside their Pods.
+CONFORMANCE_PACKAGES := $(LAB_PACKAGES) netcat-openbsd wget
 
 # One build at a time in this folder; another waits, and says so.
 lock = mkdir -p build && exec 9>build/.lock && { flock -n 9 || { echo "waiting for another build"; flock 9; }; }
@@ -69,6 +71,9 @@ soak: build lab-packages  ## half an hour of random changes and faults in a real
 	@python3 tools/kube/build.py && PORTER=$(CURDIR)/build/porter PORTER_SOAK_SECONDS=$${PORTER_SOAK_SECONDS:-1800} \
 	  python3 -m tests.kube --inside soak
 
+conformance: build conformance-packages  ## Kubernetes' own load balancer specs in a real cluster, half an hour (SPECS="'words of one'"): docs/conformance.md
+	@PORTER=$(CURDIR)/build/porter python3 -m tests.conformance $(SPECS)
+
 # What fails does not keep the rest from being measured, and told of.
 bench: packages lab-packages  ## benchmarks, printed and written into docs/benchmarks.md: half an hour (BENCH_ARGS=--short to see that it works)
 	@$(call also,python3-grpcio)
@@ -99,9 +104,12 @@ fuzz: packages  ## each target for SECONDS_EACH (600) seconds
 format: packages  ## rewrite the sources as clang-format wants them
 	@tools/format.sh
 
-# As root on a bare machine both lists are installed; otherwise what is missing is named.
-packages lab-packages: %packages:
-	@wanted="$(if $(findstring lab,$@),$(LAB_PACKAGES),$(BUILD_PACKAGES))"; missing=$$(for p in $$wanted; do \
+# As root on a bare machine the lists are installed; otherwise what is missing is named.
+packages: wanted = $(BUILD_PACKAGES)
+lab-packages: wanted = $(LAB_PACKAGES)
+conformance-packages: wanted = $(CONFORMANCE_PACKAGES)
+packages lab-packages conformance-packages:
+	@missing=$$(for p in $(wanted); do \
 	  dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "== installing" $$missing; \
 	  [ $$(id -u) = 0 ] || { echo "run as root, or: apt-get install" $$missing; exit 1; }; \
