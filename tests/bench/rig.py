@@ -194,7 +194,7 @@ def cases(short):
         yield "B", {"routes": routes}, 4, measured(("porter", "blast", *OTHERS), changes, routes, 0.1 if short else 1)
     yield "F", {"routes": 10, "peers": 100}, 2, measured(("porter", *OTHERS), idle, 10, 100, 3 if short else 9)
     for routes in (10, 10_000):
-        yield "F", {"routes": routes, "peers": 3}, 1, measured(("porter", *OTHERS), idle, routes, 3, 0.5)
+        yield "F", {"routes": routes, "peers": 3}, 1, measured(("porter", *OTHERS), idle, routes, 3, 0.5 if short else 5)
 
 
 def machine():
