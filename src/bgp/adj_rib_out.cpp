@@ -18,16 +18,40 @@ std::size_t message_end(Bytes octets, std::size_t begin) {
 
 void AdjRibOut::opened(const Encoding& encoding) {
   closed();
-  subscription_ = std::make_unique<Subscription>(groups_, encoding);
   encoding_ = encoding;
+  join();
   if (told_before_) withdraw_left_over();
 }
 
 // What was handed out or begun was told under the old rules, and counts as told.
 void AdjRibOut::moved(const Encoding& encoding) {
   if (!subscription_ || encoding == encoding_) return;
-  subscription_ = std::make_unique<Subscription>(groups_, encoding, *subscription_);
   encoding_ = encoding;
+  join();
+}
+
+// A router is a node but seldom. Where it is none, its own address sets it apart from nobody.
+Encoding AdjRibOut::shared_encoding() const {
+  Encoding shared = encoding_;
+  const auto& address = shared.exclude;
+  if (address && !groups_.rib().is_next_hop(*address) && address != shared.self_v4 &&
+      address != shared.self_v6)
+    shared.exclude.reset();
+  return shared;
+}
+
+void AdjRibOut::join() {
+  next_hops_at_ = groups_.rib().next_hops_version();
+  const Encoding shared = shared_encoding();
+  if (!subscription_) {
+    subscription_ = std::make_unique<Subscription>(groups_, shared);
+  } else if (shared != subscription_->group().encoding()) {
+    subscription_ = std::make_unique<Subscription>(groups_, shared, *subscription_);
+  }
+}
+
+void AdjRibOut::follow_next_hops() {
+  if (subscription_ && next_hops_at_ != groups_.rib().next_hops_version()) join();
 }
 
 void AdjRibOut::withdraw_left_over() {
@@ -72,12 +96,14 @@ void AdjRibOut::refresh(Family family) {
   if (subscription_) subscription_->refresh(family);
 }
 
-bool AdjRibOut::pending() const {
+bool AdjRibOut::pending() {
+  follow_next_hops();
   return queued_ > 0 || (subscription_ && subscription_->pending());
 }
 
 std::span<const Bytes> AdjRibOut::pull(std::size_t budget) {
   pulled_.clear();
+  follow_next_hops();
   // The subscription takes its table now: what left the Rib since opened() would be in neither.
   if (subscription_ && !pulled_before_ && told_before_ && left_over_at_ != groups_.rib().version())
     withdraw_left_over();

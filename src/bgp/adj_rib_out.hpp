@@ -29,19 +29,23 @@ class AdjRibOut final : public RouteSource {
   [[nodiscard]] std::span<const Bytes> pull(
       std::size_t budget) override;  // each is one message or its rest
   void consumed(std::size_t octets) override;
-  [[nodiscard]] bool pending() const override;
+  [[nodiscard]] bool pending() override;
 
   // While open: who it shares with, how many prefixes of its own it is behind. Null: closed.
   [[nodiscard]] const Subscription* subscription() const { return subscription_.get(); }
 
  private:
   void withdraw_left_over();
+  [[nodiscard]] Encoding shared_encoding() const;
+  void join();
+  void follow_next_hops();
 
   UpdateGroups& groups_;
   std::shared_ptr<const RouteTable> told_before_;
   std::uint64_t left_over_at_ = 0;  // version of the Rib that told_before_ was compared with
   bool pulled_before_ = false;      // since opened()
   Encoding encoding_;               // while open
+  std::uint64_t next_hops_at_ = 0;  // version of the Rib's next hops that shared_encoding() saw
   std::unique_ptr<Subscription> subscription_;
   std::deque<std::shared_ptr<const Chunk>> begun_;
   std::size_t consumed_ = 0;  // of the first chunk

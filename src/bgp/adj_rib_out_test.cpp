@@ -52,7 +52,7 @@ class AdjRibOutTest : public ::testing::Test {
     for (std::uint32_t i = 0; i < count; ++i)
       rib.set(host(i), via(1));
   }
-  void expect_told(const Neighbour& peer, const Encoding& like = encoding()) {
+  void expect_told(Neighbour& peer, const Encoding& like = encoding()) {
     EXPECT_EQ(peer.receiver.complaints(), std::vector<std::string>{});
     EXPECT_EQ(peer.receiver.table(), testing::expected_table(rib, like));
     EXPECT_FALSE(peer.out.pending());
@@ -470,6 +470,38 @@ TEST_F(AdjRibOutTest, AnAudienceIsToldItsOwnPathsInPlaceOfEverybodys) {
 }
 
 // As one edit has it that takes a node out of service: the routes go, and what is left is marked.
+TEST_F(AdjRibOutTest, RoutersThatAreNoNextHopShareOneGroup) {
+  fill(100);
+  Encoding first = encoding();
+  first.exclude = Address::v4(0xc0000207U);
+  Encoding second = encoding();
+  second.exclude = Address::v4(0xc0000208U);
+  Neighbour one{groups, first};
+  Neighbour other{groups, second};
+  one.read();
+  other.read();
+  EXPECT_EQ(groups.size(), 1U);
+  const std::size_t encoded = one.out.subscription()->group().octets_encoded();
+  EXPECT_LT(encoded, 1'200U) << "once for both: five octets a route";
+
+  rib.set(host(7), via(7));  // the first router is a node now
+  EXPECT_TRUE(one.out.pending());
+  one.read();
+  other.read();
+  EXPECT_EQ(groups.size(), 2U);
+  EXPECT_EQ(one.receiver.table().size(), 99U) << "no route over itself";
+  expect_told(one, first);
+  expect_told(other, second);
+
+  rib.set(host(7), via(1));
+  one.read();
+  other.read();
+  EXPECT_EQ(groups.size(), 1U);
+  expect_told(one, first);
+  expect_told(other, second);
+  EXPECT_EQ(one.receiver.repeats() + other.receiver.repeats(), 0U);
+}
+
 TEST_F(AdjRibOutTest, ADrainTellsEverythingAgainAndStillWithdrawsWhatIsGone) {
   fill(3);
   Neighbour peer{groups};

@@ -99,6 +99,7 @@ class ScriptedSource final : public RouteSource {
   }
   [[nodiscard]] std::span<const Bytes> pull(std::size_t budget) override {
     offer_.clear();
+    comes_to_nothing = false;
     std::size_t offered = 0;
     for (std::size_t i = 0; i < queue_.size() && (i == 0 || offered + queue_[i].size() <= budget);
          ++i) {
@@ -117,13 +118,14 @@ class ScriptedSource final : public RouteSource {
       offset_ = 0;
     }
   }
-  [[nodiscard]] bool pending() const override { return !queue_.empty(); }
+  [[nodiscard]] bool pending() override { return !queue_.empty() || comes_to_nothing; }
 
   void add(Octets update) {
     table.push_back(update);
     if (open_) queue_.push_back(std::move(update));
   }
 
+  bool comes_to_nothing = false;  // a change that turns out to be none when it is pulled
   std::vector<Octets> table;
   std::vector<Family> refreshed;
   std::optional<Encoding> last_encoding;

@@ -107,7 +107,11 @@ PathSet Rib::intern(std::span<const Path> paths) {
                                                  .own_address = path->own_address,
                                                  .withheld = path->withheld,
                                                  .attributes = attributes});
-    if (!stored.created) attributes_.release(attributes);
+    if (!stored.created) {
+      attributes_.release(attributes);
+    } else if (++next_hops_[path->next_hop] == 1) {
+      ++next_hops_version_;
+    }
     refs_.push_back(stored.id);
   }
   const auto set = sets_.intern(refs_);
@@ -119,7 +123,13 @@ PathSet Rib::intern(std::span<const Path> paths) {
 }
 
 void Rib::release(PathRef path) {
-  if (const std::optional<StoredPath> gone = paths_.release(path)) release(gone->attributes);
+  const std::optional<StoredPath> gone = paths_.release(path);
+  if (!gone) return;
+  release(gone->attributes);
+  const auto next_hop = next_hops_.find(gone->next_hop);
+  if (--next_hop->second > 0) return;
+  next_hops_.erase(next_hop);
+  ++next_hops_version_;
 }
 
 void Rib::release(PathSet set) {

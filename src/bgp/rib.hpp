@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <span>
 
 #include "bgp/interner.hpp"
@@ -95,7 +96,12 @@ class Rib {
   void withdraw(const Prefix& prefix) { set(prefix, {}); }
 
   [[nodiscard]] std::uint64_t version() const { return version_; }  // grows with every change
-  [[nodiscard]] std::size_t size() const { return live_; }          // prefixes with a path
+  // Whether some path has this next hop; next_hops_version() grows when that changes for any.
+  [[nodiscard]] bool is_next_hop(const Address& address) const {
+    return next_hops_.contains(address);
+  }
+  [[nodiscard]] std::uint64_t next_hops_version() const { return next_hops_version_; }
+  [[nodiscard]] std::size_t size() const { return live_; }  // prefixes with a path
   [[nodiscard]] std::vector<Path> paths(const Prefix& prefix) const;
   // In order, behind `after` where given, at most `limit` of them. Takes time in the size of the
   // Rib.
@@ -190,6 +196,9 @@ class Rib {
                                                                 EqualSlot{&slots_}};
   std::size_t live_ = 0;
   std::uint64_t version_ = 0;
+
+  std::map<Address, std::size_t> next_hops_;  // how many of paths_ have it
+  std::uint64_t next_hops_version_ = 0;
 
   Interner<AttrId, PathAttributes, HashAttributes> attributes_;
   Interner<PathRef, StoredPath, HashPath> paths_;

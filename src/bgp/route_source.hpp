@@ -25,7 +25,7 @@ struct Encoding {
   std::optional<Prefix>
       shared_v4;  // Nodes over single-hop eBGP: only next hops inside (RFC 4271 §5.1.3)
   std::optional<Prefix> shared_v6;
-  std::optional<Address> exclude;  // the peer's own address, where it is a next hop of ours
+  std::optional<Address> exclude;  // the peer's own address: no next hop for it (RFC 4271 §5.1.3)
   std::uint64_t speaker = 0;       // hash of who we are: spreads the one path told without ADD-PATH
   bool only_to_customer = false;   // RFC 9234: the peer may pass our routes on to customers alone
   bool graceful_shutdown = false;  // RFC 8326: 65535:0, LOCAL_PREF 0 on iBGP
@@ -55,7 +55,7 @@ class RouteSource {
   [[nodiscard]] virtual std::span<const Bytes> pull(std::size_t budget) = 0;
   // The first `octets` of what pull() gave were handed to the kernel (may end inside a message).
   virtual void consumed(std::size_t octets) = 0;
-  [[nodiscard]] virtual bool pending() const = 0;
+  [[nodiscard]] virtual bool pending() = 0;
 };
 
 }  // namespace porter::bgp

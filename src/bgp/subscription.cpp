@@ -20,6 +20,7 @@ Subscription::Subscription(UpdateGroups& groups, const Encoding& encoding, Subsc
   Encoding old = before.group_.encoding();
   old.audience = encoding.audience;
   old.budget = encoding.budget;
+  old.exclude = encoding.exclude;
   take_over(before, old == encoding);
 }
 

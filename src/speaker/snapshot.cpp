@@ -116,7 +116,7 @@ const std::string& BgpRunner::restart_file_error() const {
 
 bool BgpRunner::all_handed_over() const {
   return std::none_of(sessions_.begin(), sessions_.end(), [](const auto& each) {
-    const Session& session = *each.second;
+    Session& session = *each.second;
     return session.runner.peer().state() == bgp::State::Established && session.routes.pending();
   });
 }

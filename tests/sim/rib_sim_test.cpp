@@ -115,7 +115,7 @@ class Shared final : public RouteSource {
     return out.pull(budget);
   }
   void consumed(std::size_t octets) override { out.consumed(octets); }
-  [[nodiscard]] bool pending() const override { return out.pending(); }
+  [[nodiscard]] bool pending() override { return out.pending(); }
 
   void hurry() {
     while (quick_.pending()) {
