@@ -338,6 +338,16 @@ TEST(PeerRestart, EndOfRibFollowsTheRoutesOfEachFamilyOnce) {
   EXPECT_EQ(lab.count(again, MessageType::Update), 4U);
 }
 
+TEST(PeerRestart, EndOfRibIsSentWhenWhatWasPendingComesToNothing) {
+  Lab lab;
+  lab.source.comes_to_nothing = true;
+  lab.tell(RibSynced{});
+  lab.start();
+  const ConnId id = lab.establish();
+  EXPECT_EQ(lab.count(id, MessageType::Update), 2U);
+  EXPECT_TRUE(lab.peer.status().end_of_rib_sent_v4);
+}
+
 TEST(PeerRestart, EndOfRibIsSentEvenWhenThereIsNothingToSay) {
   Lab lab;
   lab.tell(RibSynced{});

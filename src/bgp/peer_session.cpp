@@ -201,9 +201,13 @@ bool Peer::Machine::pending(const Connection& connection) const {
 
 std::span<const Bytes> Peer::Machine::writable(ConnId id, std::size_t budget) {
   if (Connection* connection = find(id)) {
+    RouteSource* const source = connection->state() == State::Established ? &routes_ : nullptr;
     send_marks(*connection);
-    return connection->outbox().writable(
-        connection->state() == State::Established ? &routes_ : nullptr, budget);
+    const std::span<const Bytes> offer = connection->outbox().writable(source, budget);
+    if (!offer.empty() || !owes_marks(*connection)) return offer;
+    // What was pending came to nothing: a route that went and came back before it was pulled.
+    send_marks(*connection);
+    return connection->outbox().writable(source, budget);
   }
   farewell_offer_.clear();
   for (const Farewell& farewell : farewells_) {
