@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs unittest modules inside a private space of namespaces, two at a time, and adds up what they say.
+"""Runs unittest modules inside a private space of namespaces, three at a time, and adds up what they say.
 
 Each module is a process of its own in a space of its own: names and addresses cannot collide, and
 whatever a test started ends with it, however it ends.
@@ -17,6 +17,7 @@ from lab import space
 from lab.topology import Lab
 
 BOUND = 600  # seconds for one module
+AT_ONCE = 3  # most of a module is waiting, on two cores too
 
 
 class LabCase(unittest.TestCase):
@@ -65,7 +66,7 @@ def main(package, modules):
         return 0 if program.result.wasSuccessful() and program.result.testsRun else 1
     wanted = [m for m in modules if not sys.argv[1:] or m in sys.argv[1:]]
     began, passed, failed = time.monotonic(), 0, 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for module, (done, seconds) in zip(wanted, pool.map(lambda m: timed(run_module, package, m), wanted)):
             lines = re.findall(r"^\w+ \(.*\) ?(?:\n.*?)?\.\.\. (ok|FAIL|ERROR|skipped.*)$", done.stderr, re.M)
             ok = lines.count("ok")
