@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <rapidcheck.h>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -93,14 +94,16 @@ struct Session {
   // Other rules for the same session.
   void move() {
     encoding.audience = *rc::gen::element<std::uint64_t>(0, 7);
-    encoding.graceful_shutdown = *rc::gen::arbitrary<bool>();
+    const bool drains = *rc::gen::arbitrary<bool>();
+    // A drain that is called off before the peer heard of it says again what the peer knows.
+    if (std::exchange(encoding.graceful_shutdown, drains) != drains) refreshed = true;
     if (opened) out.moved(encoding);
   }
   // Takes up to `octets` of one pull.
   void read(std::size_t budget, std::size_t octets) {
     const bool pending = out.pending();
     const auto spans = out.pull(budget);
-    RC_ASSERT(spans.empty() == !pending);
+    RC_ASSERT(pending || spans.empty());  // what is pending may come to nothing
     std::size_t total = 0;
     for (const Bytes span : spans)
       total += span.size();

@@ -49,13 +49,13 @@ class RouteSource {
   virtual void moved(const Encoding& encoding) = 0;
   virtual void closed() = 0;                // nothing is pending any more
   virtual void refresh(Family family) = 0;  // RFC 2918: that family again
-  // UPDATE messages, whole, in the order they must go out; at least one if any is pending, then up
-  // to `budget` octets. Valid until consumed() or closed(). Repeated calls without consumed() give
-  // the same octets first.
+  // UPDATE messages, whole, in the order they must go out; at least one if there is any, then up to
+  // `budget` octets. Valid until consumed() or closed(). Repeated calls without consumed() give the
+  // same octets first.
   [[nodiscard]] virtual std::span<const Bytes> pull(std::size_t budget) = 0;
   // The first `octets` of what pull() gave were handed to the kernel (may end inside a message).
   virtual void consumed(std::size_t octets) = 0;
-  [[nodiscard]] virtual bool pending() = 0;
+  [[nodiscard]] virtual bool pending() = 0;  // false: pull() gives nothing; true: it may
 };
 
 }  // namespace porter::bgp
