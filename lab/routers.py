@@ -38,7 +38,7 @@ class Settings:
     neighbors: list = dataclasses.field(default_factory=list)
     ttl_security: bool = False
     port: int = 179            # where it listens; of GoBGP
-    announced: list = dataclasses.field(default_factory=list)  # IPv4 prefixes of its own; of BIRD, GoBGP and ExaBGP
+    announced: list = dataclasses.field(default_factory=list)  # prefixes of its own: of all but OpenBGPD; IPv6 ones of FRR alone
     restarting: bool = False   # started, it says that it was restarted (RFC 4724)
 
 
@@ -184,6 +184,8 @@ class Frr(Router):
                " no bgp default ipv4-unicast", " bgp bestpath as-path multipath-relax", " coalesce-time 10"]
         if any(n.long_lived for n in s.neighbors):
             out.append(" bgp long-lived-graceful-restart stale-time 600")
+        if s.announced:
+            out += [" bgp graceful-restart preserve-fw-state", " bgp graceful-restart select-defer-time 3"]
         for n in s.neighbors:
             out += [f" neighbor {n.address} remote-as {n.asn}", f" neighbor {n.address} port {n.port}",
                     f" neighbor {n.address} timers 3 {n.hold}", f" neighbor {n.address} timers connect 1",
@@ -195,11 +197,13 @@ class Frr(Router):
             out += [f" neighbor {n.address} ttl-security hops 1"] if s.ttl_security else []
             out += [f" neighbor {n.address} capability extended-nexthop"] if n.next_hop6 else []
             out += [f" neighbor {n.address} local-role {n.role}"] if n.role else []
-            out += [f" neighbor {n.address} graceful-restart-{'helper' if n.restart else 'disable'}"]
+            restart = "-disable" if not n.restart else "" if s.announced else "-helper"
+            out += [f" neighbor {n.address} graceful-restart{restart}"]
         for family, flag in (("ipv4", "ipv4"), ("ipv6", "ipv6")):
             out.append(f" address-family {family} unicast")
             out.append("  maximum-paths 64")
             out.append("  maximum-paths ibgp 64")
+            out += [f"  network {prefix}" for prefix in s.announced if (":" in prefix) == (family == "ipv6")]
             for n in s.neighbors:
                 if getattr(n, flag):
                     out.append(f"  neighbor {n.address} activate")

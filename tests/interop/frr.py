@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from tests.harness import LabCase
-from tests.interop.cases import Forwarding
+from tests.interop.cases import Forwarding, Restarting
 from tests.interop.wire import Captured
 
 
-class Frr(Captured, Forwarding, LabCase):
+class Frr(Captured, Restarting, Forwarding, LabCase):
     kind = "frr"
