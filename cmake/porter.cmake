@@ -107,7 +107,8 @@ function(porter_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 endfunction()
 
-# Every test program shares one precompiled header: GoogleTest and RapidCheck, nothing of ours.
+# With g++ every test program shares one precompiled header: GoogleTest and RapidCheck, nothing of ours. That of clang
+# names the folder it lies in, so that ccache would know nothing of what uses it in another clone.
 function(porter_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "LABEL" "SOURCES;DEPENDS")
   find_package(GTest REQUIRED)
@@ -116,15 +117,16 @@ function(porter_test name)
     file(WRITE ${PROJECT_BINARY_DIR}/test_main.cpp "// The test programs' main() is gtest_main's.\n")
     add_library(porter_test_main OBJECT ${PROJECT_BINARY_DIR}/test_main.cpp)
     target_link_libraries(porter_test_main PUBLIC porter_options GTest::gtest_main rapidcheck Threads::Threads)
-    target_precompile_headers(porter_test_main PRIVATE <rapidcheck.h> <gtest/gtest.h> <rapidcheck/gtest.h>)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")  # so that ccache can keep what uses it
-      target_compile_options(porter_test_main PUBLIC "SHELL:-Xclang -fno-pch-timestamp")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_precompile_headers(porter_test_main PRIVATE <rapidcheck.h> <gtest/gtest.h> <rapidcheck/gtest.h>)
     endif()
   endif()
   list(TRANSFORM ARG_DEPENDS PREPEND porter_)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE porter_test_main ${ARG_DEPENDS})
-  target_precompile_headers(${name} REUSE_FROM porter_test_main)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_precompile_headers(${name} REUSE_FROM porter_test_main)
+  endif()
   # One process for all its tests: starting a sanitized program costs more than most tests do.
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 300)
