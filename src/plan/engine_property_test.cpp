@@ -210,13 +210,26 @@ RC_GTEST_PROP(Engine, AppliedRoutesEqualTheFullPlanAndNothingIsToldBeforeItIsRec
     RC_ASSERT(play.world().stored.at(at).services.size() == count);
 }
 
-TEST(Engine, PlansNothingBeforeItsSourceIsSynced) {
-  const TimePoint now{std::chrono::hours{1}};
-  Engine engine{Identity{}, now, 0};
+model::Eip lan() {
   model::Eip eip;
   eip.meta = meta_of("", "lan");
   eip.addresses = {*Range::parse("192.0.2.0/24")};
-  engine.apply(seen(Kind::Eip, eip), now);
+  return eip;
+}
+
+model::Service balanced(const std::string& name) {
+  model::Service service;
+  service.meta = meta_of("default", name);
+  service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
+  service.is_load_balancer = true;
+  service.families = {Family::V4};
+  return service;
+}
+
+TEST(Engine, PlansNothingBeforeItsSourceIsSynced) {
+  const TimePoint now{std::chrono::hours{1}};
+  Engine engine{Identity{}, now, 0};
+  engine.apply(seen(Kind::Eip, lan()), now);
   EXPECT_EQ(engine.deadline(), kNever);
   EXPECT_TRUE(engine.step(now, 10).empty());
   engine.apply(Synced{}, now);
@@ -228,21 +241,14 @@ TEST(Engine, PlansNothingBeforeItsSourceIsSynced) {
 TEST(Engine, AnnouncesEveryAddressOfAnEarlierRunHoweverSmallTheSteps) {
   TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};
-  model::Eip eip;
-  eip.meta = meta_of("", "lan");
-  eip.addresses = {*Range::parse("192.0.2.0/24")};
-  engine.apply(seen(Kind::Eip, eip), now);
+  engine.apply(seen(Kind::Eip, lan()), now);
   model::Node node;
   node.meta = meta_of("", "n1");
   node.internal_ips = {address("172.30.0.11")};
   engine.apply(seen(Kind::Node, node), now);
   for (int i = 0; i < 20; ++i) {
     const std::string name = "s" + std::to_string(19 - i);
-    model::Service service;
-    service.meta = meta_of("default", name);
-    service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
-    service.is_load_balancer = true;
-    service.families = {Family::V4};
+    const model::Service service = balanced(name);
     model::EndpointSlice slice;
     slice.meta = meta_of("default", name);
     slice.service = name;
@@ -267,15 +273,6 @@ TEST(Engine, AnnouncesEveryAddressOfAnEarlierRunHoweverSmallTheSteps) {
   EXPECT_EQ(routes.size(), 20U);
 }
 
-model::Service balanced(const std::string& name) {
-  model::Service service;
-  service.meta = meta_of("default", name);
-  service.meta.annotations["lb.kubesphere.io/v1alpha1"] = "porter";
-  service.is_load_balancer = true;
-  service.families = {Family::V4};
-  return service;
-}
-
 std::vector<Record> records_of(const Changes& changes) {
   std::vector<Record> records;
   for (const Change& change : changes) {
@@ -288,10 +285,7 @@ std::vector<Record> records_of(const Changes& changes) {
 TEST(Engine, WhatComesDuringAFlushIsAssignedInTheNext) {
   TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};
-  model::Eip eip;
-  eip.meta = meta_of("", "lan");
-  eip.addresses = {*Range::parse("192.0.2.0/24")};
-  engine.apply(seen(Kind::Eip, eip), now);
+  engine.apply(seen(Kind::Eip, lan()), now);
   engine.apply(Synced{}, now);
   while (engine.deadline() <= now)
     (void)engine.step(now, 10);
@@ -311,10 +305,7 @@ TEST(Engine, WhatComesDuringAFlushIsAssignedInTheNext) {
 TEST(Engine, StatusThatWaitsForThePlanDoesNotKeepTheLoopBusy) {
   TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};
-  model::Eip eip;
-  eip.meta = meta_of("", "lan");
-  eip.addresses = {*Range::parse("192.0.2.0/24")};
-  engine.apply(seen(Kind::Eip, eip), now);
+  engine.apply(seen(Kind::Eip, lan()), now);
   for (const char* name : {"a", "b", "c"})
     engine.apply(seen(Kind::Service, balanced(name)), now);
   engine.apply(Synced{}, now);
@@ -333,14 +324,12 @@ TEST(Engine, StatusThatWaitsForThePlanDoesNotKeepTheLoopBusy) {
 TEST(Engine, KeepsAPoolThatANewVersionWouldTakeAnAddressInUseFrom) {
   const TimePoint now{std::chrono::hours{1}};
   Engine engine{Identity{}, now, 0};
-  model::Eip eip;
-  eip.meta = meta_of("", "lan");
-  eip.addresses = {*Range::parse("192.0.2.0/24")};
-  engine.apply(seen(Kind::Eip, eip), now);
+  engine.apply(seen(Kind::Eip, lan()), now);
   engine.apply(seen(Kind::Service, balanced("web")), now);
   engine.apply(Synced{}, now);
   for (const Record& record : records_of(engine.step(now, 10)))
     engine.apply(Recorded{.address = record.address, .revision = record.revision}, now);
+  model::Eip eip = lan();
   eip.addresses = {*Range::parse("198.51.100.0/24")};
   engine.apply(seen(Kind::Eip, eip), now);
   EXPECT_EQ(engine.view().eips.at("lan").addresses.front(), *Range::parse("192.0.2.0/24"));
