@@ -14,7 +14,7 @@
 namespace porter::manifests {
 namespace {
 
-constexpr std::size_t kMostNodes = 250'000;  // of a document; 88 octets each while it is decoded
+constexpr std::size_t kMostNodes = 250'000;  // of a document; up to 88 octets each
 constexpr std::size_t kUsualKeys = 4;        // of a map: room is made for them at once
 constexpr std::size_t kFewKeys = 16;         // up to here a walk beats a hash table
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
