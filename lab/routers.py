@@ -6,7 +6,7 @@ import os
 import re
 import signal
 
-from .space import Failure, run, stop, wait_for
+from .space import Daemon, Failure, run, wait_for
 
 
 @dataclasses.dataclass
@@ -47,26 +47,12 @@ def make(kind, host, folder, settings):
     return kinds[kind](host, folder, settings)
 
 
-class Router:
+class Router(Daemon):
     software = ""
 
     def __init__(self, host, folder, settings):
-        self.host, self.folder, self.settings = host, folder, settings
-        self.processes = []
-        os.makedirs(folder, exist_ok=True)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w") as file:
-            file.write(text)
-        return self.path(name)
-
-    def stop(self, **how):
-        for process in reversed(self.processes):
-            stop(process, **how)
-        self.processes.clear()
+        super().__init__(host, folder)
+        self.settings = settings
 
     def signal(self, number):
         """To all of its processes."""

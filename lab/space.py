@@ -155,3 +155,25 @@ def stop(process, how=signal.SIGTERM, seconds=5):
             process.kill()
             process.wait(seconds)
     return process.returncode
+
+
+class Daemon:
+    """What runs on one host: processes, and their files in one folder."""
+
+    def __init__(self, host, folder):
+        self.host, self.folder = host, folder
+        self.processes = []
+        os.makedirs(folder, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        return self.path(name)
+
+    def stop(self, **how):
+        for process in reversed(self.processes):
+            stop(process, **how)
+        self.processes.clear()

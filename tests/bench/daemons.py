@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from lab import porter
-from lab.space import Failure, run, stop, wait_for
+from lab.space import Daemon, Failure, run, wait_for
 
 FIRST_ROUTE, FIRST_PEER = (int(ipaddress.ip_address(a)) for a in ("100.64.0.0", "10.0.1.1"))
 POOL = "100.64.0.0-100.127.255.255"
@@ -38,24 +38,15 @@ def scheduled(pid, field):
     return total
 
 
-class Daemon:
-    """One daemon in the host `dut`, in a folder of its own. The last process started is the one that speaks BGP."""
+class Speaker(Daemon):
+    """One daemon in the host `dut`. The last process started is the one that speaks BGP."""
     name = kind = ""   # kind: how the trigger tells it of a change
     kick_ms = 0        # see Bird
     changes = 500      # one by one in test B, each repetition
 
     def __init__(self, host, folder, routes, peers, hold=90):
-        self.host, self.folder, self.routes, self.peers, self.hold = host, folder, routes, peers, hold
-        self.processes = []
-        os.makedirs(folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w") as file:
-            file.write(text)
-        return self.path(name)
+        super().__init__(host, folder)
+        self.routes, self.peers, self.hold = routes, peers, hold
 
     def spawn(self, *command, **how):
         self.processes.append(self.host.spawn("chrt", "-f", "10", *command, log=self.path("log"), **how))
@@ -112,10 +103,6 @@ class Daemon:
         with open(f"/proc/{self.pid}/status") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
 
-    def stop(self):
-        for process in reversed(self.processes):
-            stop(process)
-
 
 def service(number, pinned=False):
     """One Service with one endpoint: what a change of a file is, in test B."""
@@ -124,7 +111,7 @@ def service(number, pinned=False):
     return "---\n".join(json.dumps(each) + "\n" for each in (porter.service(named, annotations=pin), porter.endpoints(named, ["n1"])))
 
 
-class Porter(Daemon):
+class Porter(Speaker):
     name, kind = "porter", "files"
 
     def start(self):
@@ -148,7 +135,7 @@ class Porter(Daemon):
         return run(porter.binary(), "version").stdout.split()[1]
 
 
-class PorterCore(Daemon):
+class PorterCore(Speaker):
     """Porter's speaker and its libraries behind a source of as many routes as wanted: tests/bench/synthetic.cpp."""
     name = "porter-core"
 
@@ -159,7 +146,7 @@ class PorterCore(Daemon):
         return run(porter.binary(), "version").stdout.split()[1]
 
 
-class Bird(Daemon):
+class Bird(Speaker):
     """BIRD 2.0.12 may enter poll() with its 3 s timeout while the last UPDATE of a dump is still queued; whatever wakes it
     sends the rest. To compare with its work and not with that nap, the first peer sends it a KEEPALIVE each millisecond
     until everything has arrived."""
@@ -183,7 +170,7 @@ class Bird(Daemon):
         return run("bird", "--version", check=False).stderr.split()[-1]
 
 
-class Frr(Daemon):
+class Frr(Speaker):
     """Without its coalesce-time, a pause of a second and more before the first UPDATE of a session; of bgpd alone."""
     name, kind, changes = "frr", "vty", 100
     LIB = "/usr/lib/frr"
@@ -211,7 +198,7 @@ class Frr(Daemon):
         return run(f"{self.LIB}/bgpd", "--version").stdout.split("\n")[0].split()[-1]
 
 
-class Gobgp(Daemon):
+class Gobgp(Speaker):
     name, kind, changes = "gobgp", "grpc", 100
 
     def start(self):
@@ -236,7 +223,7 @@ class Gobgp(Daemon):
         return run("gobgpd", "--version").stdout.split()[-1]
 
 
-class Blast(Daemon):
+class Blast(Speaker):
     """What the machine itself can do: see tests/bench/blast.cpp. In test B the echo beside which Porter's changes stand."""
     name, kind = "blast", "files"
 
