@@ -27,11 +27,11 @@ Prefix prefix_of(unsigned number) {
   return Prefix::host(Address::v6(octets));
 }
 
-// Nodes 10 to 15; the last one is in no subnet that both sides share.
+// The two sides themselves, and nodes 10 to 15; the last one is in no subnet that both share.
 std::vector<Path> some_paths(Dice& dice, Family family) {
   std::vector<Path> paths;
-  for (unsigned node = 10; node < 16; ++node) {
-    if (dice.one_in(2)) continue;
+  for (const unsigned node : {1U, 2U, 10U, 11U, 12U, 13U, 14U, 15U}) {
+    if (!dice.one_in(node < 10 ? 8 : 2)) continue;
     Path path;
     path.id = node;
     path.next_hop = node < 15 ? address_of(family, node)
