@@ -81,41 +81,51 @@ class Answer {
   bool files_ = false;
 };
 
+// Where the words before the last one lead.
+struct Place {
+  const Command* command = nullptr;
+  const Word* wanted = nullptr;  // its value comes next
+  std::size_t count = 0;         // positional arguments so far
+};
+
+Place place_behind(const Command& root, const std::vector<std::string>& words) {
+  Place place{.command = &root};
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (place.wanted != nullptr) {
+      place.wanted = nullptr;
+    } else if (word.starts_with('-')) {
+      const Word* const option = named(*place.command, word);
+      if (option != nullptr && !option->value.empty()) place.wanted = option;
+    } else {
+      const auto next = std::ranges::find(place.command->commands, word, &Command::name);
+      if (next == place.command->commands.end()) {
+        ++place.count;
+      } else {
+        place = Place{.command = &*next};
+      }
+    }
+  }
+  return place;
+}
+
 }  // namespace
 
 std::string completions(const Command& root, const std::vector<std::string>& words) {
   const std::string begun = words.empty() ? std::string{} : words.back();
   Answer answer{begun};
-  const Command* command = &root;
-  const Word* wanted = nullptr;  // its value comes next
-  std::size_t count = 0;         // positional arguments so far
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (wanted != nullptr) {
-      wanted = nullptr;
-    } else if (word.starts_with('-')) {
-      const Word* const option = named(*command, word);
-      if (option != nullptr && !option->value.empty()) wanted = option;
-    } else {
-      const auto next = std::ranges::find(command->commands, word, &Command::name);
-      if (next == command->commands.end()) {
-        ++count;
-      } else {
-        command = &*next;
-        count = 0;
-      }
-    }
-  }
-  if (wanted != nullptr) {
-    answer.offer_values(*wanted);
+  const Place place = place_behind(root, words);
+  if (place.wanted != nullptr) {
+    answer.offer_values(*place.wanted);
   } else if (begun.starts_with('-')) {
-    for (const Word& word : command->words) {
+    for (const Word& word : place.command->words) {
       if (!word.is_positional) answer.offer(word.names.back(), word.about);
     }
   } else {
-    for (const Command& each : command->commands)
+    for (const Command& each : place.command->commands)
       answer.offer(each.name, each.about);
-    if (const Word* const next = positional(*command, count)) answer.offer_values(*next);
+    if (const Word* const next = positional(*place.command, place.count))
+      answer.offer_values(*next);
   }
   return std::move(answer).text();
 }
