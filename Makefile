@@ -48,7 +48,7 @@ test: packages lab-packages lint-quick  ## everything that has to hold before a 
 	@set -e; for preset in dev gcc release; do $(call workflow,$$preset); done
 	@ln -sfn release/porter build/porter
 	@echo "== image ($$(date +%T))" && python3 -m unittest -q tools/image_test.py tools/release_test.py
-	@tools/kube/build.py >/dev/null & trap "kill $$! 2>/dev/null" EXIT; $(MAKE) --no-print-directory interop crash kube
+	@setpriv --pdeathsig TERM tools/kube/build.py >/dev/null & $(MAKE) --no-print-directory interop crash kube
 	@echo "make test: all passed ($$(date +%T))"
 
 test-full: test lint  ## what is longer: clang-tidy, ThreadSanitizer, more seeds, more crashes, fuzzing
