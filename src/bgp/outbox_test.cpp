@@ -123,14 +123,11 @@ RC_GTEST_PROP(Outbox, KeepsMessagesWholeUnderAnyPartialWrites, ()) {
   std::uint64_t counted = 0;
   std::size_t controls = 0;
   const auto write = [&](std::size_t most) {
-    std::size_t taken = 0;
-    for (const Bytes part : outbox.writable(&source, *rc::gen::inRange<std::size_t>(1, 300))) {
-      const Bytes fits = part.first(std::min(part.size(), most - taken));
-      stream.insert(stream.end(), fits.begin(), fits.end());
-      taken += fits.size();
-    }
-    counted += outbox.written(&source, taken);
-    return taken;
+    const Octets taken =
+        lab::taken_of(outbox.writable(&source, *rc::gen::inRange<std::size_t>(1, 300)), most);
+    stream.insert(stream.end(), taken.begin(), taken.end());
+    counted += outbox.written(&source, taken.size());
+    return taken.size();
   };
   for (int step = *rc::gen::inRange(0, 60); step > 0; --step) {
     switch (*rc::gen::inRange(0, 4)) {

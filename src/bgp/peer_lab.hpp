@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,16 @@
 namespace porter::bgp::lab {
 
 using Octets = std::vector<std::uint8_t>;
+
+// What a socket with room for `most` octets takes of what it is offered.
+inline Octets taken_of(std::span<const Bytes> offer, std::size_t most) {
+  Octets taken;
+  for (const Bytes part : offer) {
+    const Bytes fits = part.first(std::min(part.size(), most - taken.size()));
+    taken.insert(taken.end(), fits.begin(), fits.end());
+  }
+  return taken;
+}
 
 inline void put_header(Octets& out, MessageType type, std::size_t body) {
   const std::size_t length = kHeaderSize + body;
@@ -244,13 +255,9 @@ class Lab {
   }
   // As a socket would that takes `octets` and no more.
   void write_some(ConnId id, std::size_t octets) {
-    std::size_t taken = 0;
-    for (const Bytes part : peer.writable(id, 65536)) {
-      const Bytes fits = part.first(std::min(part.size(), octets - taken));
-      stream[id].insert(stream[id].end(), fits.begin(), fits.end());
-      taken += fits.size();
-    }
-    perform(peer.written(id, taken, now));
+    const Octets taken = taken_of(peer.writable(id, 65536), octets);
+    stream[id].insert(stream[id].end(), taken.begin(), taken.end());
+    perform(peer.written(id, taken.size(), now));
   }
 
   [[nodiscard]] std::vector<Sent> sent(ConnId id) const {

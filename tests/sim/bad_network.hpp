@@ -174,11 +174,7 @@ class BadNetwork {
     while (end.is_alive() && !end.flushed && cable.octets[1 - side] < kBuffer) {
       const std::size_t most =
           std::min<std::size_t>(1 + dice_.below(600), kBuffer - cable.octets[1 - side]);
-      Octets taken;
-      for (const Bytes part : hosts_[side]->writable(id, 1 + dice_.below(1000))) {
-        const Bytes fits = part.first(std::min(part.size(), most - taken.size()));
-        taken.insert(taken.end(), fits.begin(), fits.end());
-      }
+      Octets taken = lab::taken_of(hosts_[side]->writable(id, 1 + dice_.below(1000)), most);
       if (taken.empty()) {
         end.wants = false;
         if (end.state == End::State::Closing && !std::exchange(end.flushed, true))

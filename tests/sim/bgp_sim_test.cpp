@@ -192,12 +192,8 @@ class Network {
   void write(std::size_t side, ConnId cable) {
     for (int turn = 0; turn < 1000 && !weather_.stalls; ++turn) {
       Peer& peer = nodes_[side]->peer;
-      Octets taken;
       const std::size_t most = 1 + roll(400);
-      for (const Bytes part : peer.writable(cable, 1 + roll(600))) {
-        const Bytes fits = part.first(std::min(part.size(), most - taken.size()));
-        taken.insert(taken.end(), fits.begin(), fits.end());
-      }
+      Octets taken = lab::taken_of(peer.writable(cable, 1 + roll(600)), most);
       if (taken.empty()) return;
       const std::size_t octets = taken.size();
       launch(
